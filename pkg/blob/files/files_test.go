@@ -1,0 +1,210 @@
+package files_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/arbridge/arbridge/pkg/blob"
+	"github.com/arbridge/arbridge/pkg/blob/blobtest"
+	"github.com/arbridge/arbridge/pkg/blob/files"
+)
+
+func open(t testing.TB, dir string) *files.Store {
+	t.Helper()
+	s, err := files.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("closing: %v", err)
+		}
+	})
+	return s
+}
+
+func TestConformance(t *testing.T) {
+	blobtest.Run(t, func(t *testing.T) blob.Store {
+		dir := filepath.Join(t.TempDir(), "data", "blobs") // does not exist yet
+		s := open(t, dir)
+		t.Cleanup(func() { // whatever happened, nothing unfinished may stay
+			if left := list(t, filepath.Join(dir, "tmp")); len(left) > 0 {
+				t.Errorf("left over: %v", left)
+			}
+		})
+		return s
+	})
+}
+
+// list is the files below dir.
+func list(t *testing.T, dir string) []string {
+	t.Helper()
+	var out []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			out = append(out, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func create(t *testing.T, s blob.Store, name, content string) {
+	t.Helper()
+	if _, err := s.Create(t.Context(), name, "application/pdf", strings.NewReader(content), 1<<20); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReopenKeepsObjectsAndCleansUp(t *testing.T) {
+	dir := t.TempDir()
+	first := open(t, dir)
+	create(t, first, "us/invoice/1/a.pdf", "content")
+	want, err := first.Stat(t.Context(), "us/invoice/1/a.pdf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "tmp", "UNFINISHED"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	second := open(t, dir)
+	if left := list(t, filepath.Join(dir, "tmp")); len(left) > 0 {
+		t.Errorf("after a crash and opening again: %v is left over", left)
+	}
+	if got, err := second.Stat(t.Context(), "us/invoice/1/a.pdf"); err != nil || got != want {
+		t.Errorf("after opening again: %+v, %v, want %+v", got, err, want)
+	}
+}
+
+func TestFilesOnDisk(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	create(t, s, "us/invoice/1/a.pdf", "content")
+	path := filepath.Join(dir, "objects", "us", "invoice", "1", "a.pdf.blob")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(raw[4096:], []byte("content")) { // the package comment promises it
+		t.Errorf("content on disk = %q, want it after 4096 bytes", raw)
+	}
+	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("mode = %v, %v, want 0600", st.Mode(), err)
+	}
+	if err := s.Delete(t.Context(), "us/invoice/1/a.pdf"); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(filepath.Join(dir, "objects")); err != nil || len(entries) > 0 {
+		t.Errorf("after the last object of a folder is gone: %v, %v, want no folder", entries, err)
+	}
+}
+
+func TestNoWayOut(t *testing.T) {
+	outside, dir := t.TempDir(), t.TempDir()
+	s := open(t, dir)
+	create(t, s, "object.pdf", "content")
+	victim := filepath.Join(outside, "victim.blob")
+	if err := os.Rename(filepath.Join(dir, "objects", "object.pdf.blob"), victim); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, filepath.Join(dir, "objects", "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(victim, filepath.Join(dir, "objects", "direct.blob")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"link/victim", "direct"} {
+		if _, err := s.Stat(t.Context(), name); err == nil {
+			t.Errorf("%s: read outside of the folder", name)
+		}
+	}
+	if _, err := s.Create(t.Context(), "link/new", "text/plain", strings.NewReader("x"), 1); err == nil {
+		t.Error("created outside of the folder")
+	}
+	if err := s.Delete(t.Context(), "link/victim"); err == nil {
+		t.Error("deleted outside of the folder")
+	}
+	if got := list(t, outside); len(got) != 1 || got[0] != victim {
+		t.Errorf("outside are %v, want only %s", got, victim)
+	}
+}
+
+func TestDamagedFiles(t *testing.T) {
+	tests := []struct {
+		name   string
+		damage func(raw []byte) []byte
+		want   string
+	}{
+		{"cut short", func(raw []byte) []byte { return raw[:len(raw)-1] }, "damaged"},
+		{"grown", func(raw []byte) []byte { return append(raw, 'x') }, "damaged"},
+		{"no header", func([]byte) []byte { return []byte("short") }, "reading header"},
+		{"other file", func([]byte) []byte { return make([]byte, 5000) }, "not written by this store"},
+		{"header not JSON", func(raw []byte) []byte { raw[16] = 'x'; return raw }, "reading header"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := open(t, dir)
+			create(t, s, "a", "content")
+			path := filepath.Join(dir, "objects", "a.blob")
+			raw, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, tt.damage(raw), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := s.Open(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), tt.want) || errors.Is(err, blob.ErrNotFound) {
+				t.Errorf("error = %v, want one with %q", err, tt.want)
+			}
+			if err := s.Delete(t.Context(), "a"); err != nil {
+				t.Errorf("deleting it: %v", err)
+			}
+			create(t, s, "a", "content")
+		})
+	}
+}
+
+func TestLongContentType(t *testing.T) {
+	s := open(t, t.TempDir())
+	if _, err := s.Create(t.Context(), "a", strings.Repeat("x", 5000), strings.NewReader(""), 1); err == nil {
+		t.Error("a content type that does not fit was accepted")
+	}
+	if _, err := s.Stat(t.Context(), "a"); !errors.Is(err, blob.ErrNotFound) {
+		t.Errorf("afterwards: %v, want ErrNotFound", err)
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, filepath.Join(file, "below")} {
+		if _, err := files.Open(dir); err == nil {
+			t.Errorf("opened %s, which is not a folder", dir)
+		}
+	}
+}
+
+func BenchmarkCreate30KB(b *testing.B) {
+	s := open(b, b.TempDir())
+	content := bytes.Repeat([]byte("x"), 30<<10)
+	n := 0
+	for b.Loop() {
+		n++
+		name := fmt.Sprintf("us/invoice/%d/a.pdf", n)
+		if _, err := s.Create(b.Context(), name, "application/pdf", bytes.NewReader(content), 1<<20); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
