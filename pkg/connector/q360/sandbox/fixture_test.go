@@ -76,7 +76,7 @@ func newSite(t *testing.T, quirks Quirks) *site {
 
 func openSite(t *testing.T, path string, quirks Quirks) *site {
 	t.Helper()
-	clock := &stillClock{at: time.Date(2026, 3, 10, 14, 30, 0, 125e6, time.UTC)}
+	clock := &stillClock{at: time.Date(2026, 3, 10, 14, 30, 0, 125_000_000, time.UTC)}
 	config := testConfig(clock, path)
 	config.Quirks = quirks
 	server, err := New(config)

@@ -1,0 +1,128 @@
+package q360
+
+import (
+	"context"
+
+	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/connector/q360/client"
+)
+
+// source is a table that a feed reads, with the filters that bound the feed.
+type source struct {
+	op      string
+	table   string
+	key     string
+	stamp   string // change stamp, "" without one
+	columns []string
+	filters []client.Filter
+}
+
+// page lists rows of the source in an order, under extra filters. Every row must have a key, or paging could not go on.
+func (c *Connector) page(ctx context.Context, src source, limit int, order []client.Order, extra ...client.Filter) (client.Page, error) {
+	filters := append(append([]client.Filter{}, src.filters...), extra...)
+	p, err := c.api.List(ctx, client.Query{Op: src.op, Table: src.table, Columns: src.columns, Filters: filters, Order: order, Limit: limit})
+	if err != nil {
+		return client.Page{}, err
+	}
+	for _, r := range p.Rows {
+		if r.Text(src.key) == "" {
+			return client.Page{}, connector.NewError(connector.ClassBadResponse, src.op, "a row of %s has no %s, which the mapping names as its key", src.table, src.key)
+		}
+	}
+	return p, nil
+}
+
+// pageAfter lists the rows after a key, by key; "" is the beginning. The key is compared by the server alone, whose
+// collation nobody else knows (q360-api 4.5).
+func (c *Connector) pageAfter(ctx context.Context, src source, after string, limit int, extra ...client.Filter) (client.Page, error) {
+	if after != "" {
+		extra = append(extra, client.Filter{Column: src.key, Op: ">", Value: after})
+	}
+	p, err := c.page(ctx, src, limit, []client.Order{{Column: src.key}}, extra...)
+	if err != nil {
+		return client.Page{}, err
+	}
+	return p, forward(src, p, src.key, after)
+}
+
+// forward refuses a page that does not go on: a server that ignores the filter would send the same page for ever.
+func forward(src source, p client.Page, column, after string) error {
+	for _, r := range p.Rows {
+		if after != "" && client.SameKey(r.Raw(column), after) {
+			return connector.NewError(connector.ClassBadResponse, src.op,
+				"the site returned %s %s among the records after it: it does not apply the filter %s >", src.table, after, column)
+		}
+	}
+	return nil
+}
+
+// all reads every row of a source by key.
+func (c *Connector) all(ctx context.Context, src source, extra ...client.Filter) ([]client.Row, error) {
+	var out []client.Row
+	after := ""
+	for {
+		p, err := c.pageAfter(ctx, src, after, c.m.Dialect.LinePageSize, extra...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p.Rows...)
+		if !p.More {
+			return out, nil
+		}
+		after = p.Rows[len(p.Rows)-1].Raw(src.key)
+	}
+}
+
+// children reads the rows of a child table whose parent is in a range of parents, both ends included, grouped by parent
+// (client.KeyOf). Pages follow (parent, key); the rows of the last parent of a page are dropped and read again with the
+// next one, so that a parent is in the result complete or not at all. complete is false when the budget of the span was not enough.
+func (c *Connector) children(ctx context.Context, src source, parent string, in span) (groups map[string][]client.Row, complete bool, err error) {
+	groups = map[string][]client.Row{}
+	from := client.Filter{Column: parent, Op: ">=", Value: in.first}
+	order := []client.Order{{Column: parent}, {Column: src.key}}
+	for range in.budget {
+		p, err := c.page(ctx, src, c.m.Dialect.LinePageSize, order, from, client.Filter{Column: parent, Op: "<=", Value: in.last})
+		if err != nil {
+			return nil, false, err
+		}
+		end := ""
+		if p.More {
+			end = p.Rows[len(p.Rows)-1].Raw(parent)
+		}
+		whole := true // the page is one parent
+		for _, r := range p.Rows {
+			if end != "" && client.SameKey(r.Raw(parent), end) {
+				continue
+			}
+			whole = false
+			k := client.KeyOf(r.Raw(parent))
+			groups[k] = append(groups[k], r)
+		}
+		switch {
+		case !p.More:
+			return groups, true, nil
+		case !whole:
+			from = client.Filter{Column: parent, Op: ">=", Value: end}
+		default:
+			if groups[client.KeyOf(end)], err = c.childrenOf(ctx, src, parent, end); err != nil {
+				return nil, false, err
+			}
+			from = client.Filter{Column: parent, Op: ">", Value: end}
+		}
+	}
+	return groups, false, nil
+}
+
+// childrenOf reads the rows of one parent.
+func (c *Connector) childrenOf(ctx context.Context, src source, parent, value string) ([]client.Row, error) {
+	rows, err := c.all(ctx, src, client.Filter{Column: parent, Op: "=", Value: value})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		if !client.SameKey(r.Raw(parent), value) {
+			return nil, strangerError(src.op, src.table, parent, value)
+		}
+	}
+	return rows, nil
+}
