@@ -1,0 +1,164 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/journal"
+	"github.com/arbridge/arbridge/pkg/plan"
+	"github.com/arbridge/arbridge/pkg/store"
+)
+
+// effect is one write to a vendor that must happen at most once.
+type effect struct {
+	vendor string
+	step   plan.Step
+	record string
+	amount string
+	// call makes the write and returns the vendor's id.
+	call func(ctx context.Context) (string, error)
+	// look asks the vendor whether the write happened. An error means "can not tell".
+	look func(ctx context.Context) (id string, found bool, err error)
+	// checks are the pauses before each look-up; as many clear "absent" answers allow another attempt.
+	checks   []time.Duration
+	attempts int // calls at most before a person decides about a lost one; 0 for no limit
+}
+
+// journalKey is the key of a step's journal entry. The parts of step keys are escaped where the plan makes them.
+func journalKey(c *Company, step string) string { return c.ID + "/" + step }
+
+// errAttempts is an effect that used up its attempts.
+var errAttempts = errors.New("attempts used up")
+
+// perform brings the effect to done and returns the vendor's id: from the journal if it happened before, by looking it up
+// if that is unknown, by making the call otherwise. w holds the lease that must still be ours when the call is made; nil
+// for effects that need none.
+func (e *Engine) perform(ctx context.Context, c *Company, w *work, f effect) (string, error) {
+	want := journal.Entry{
+		Key: journalKey(c, f.step.Key), Company: c.ID, Record: f.record, Vendor: f.vendor, Op: string(f.step.Op),
+		Kind: string(f.step.Kind), Digest: f.step.Digest(), Amount: f.amount,
+	}
+	if w != nil {
+		want.Fence = w.rec.Fence
+	}
+	entry, err := e.journal.Intend(ctx, want)
+	if err != nil {
+		return "", err
+	}
+	if entry.State == journal.Done {
+		if f.step.Op != plan.OpUpdate {
+			return entry.VendorID, nil
+		}
+		if id, there, err := e.again(ctx, entry, want, f); err != nil || there {
+			return id, err
+		}
+	}
+	if entry.Open() {
+		id, found, err := e.resolve(ctx, entry, f)
+		if err != nil || found {
+			return id, err
+		}
+		// Only calls that got lost count: one that was clearly refused, or never taken, can be made again.
+		if f.attempts > 0 && entry.Attempts >= f.attempts {
+			return "", fmt.Errorf("%s: %w", f.step.Key, errAttempts)
+		}
+	}
+	return e.attempt(ctx, entry, w, f)
+}
+
+// attempt makes the call and records what came of it.
+func (e *Engine) attempt(ctx context.Context, entry *journal.Entry, w *work, f effect) (string, error) {
+	if err := e.start(ctx, entry, w); err != nil {
+		return "", err
+	}
+	id, err := f.call(ctx)
+	after := context.WithoutCancel(ctx) // what happened is recorded even if the caller went away
+	switch {
+	case err == nil:
+		return id, e.journal.Finish(after, entry, id)
+	case connector.Ambiguous(err):
+		at := e.clock.Now().Add(f.checks[0])
+		if lost := e.journal.Lose(after, entry, err, at); lost != nil {
+			return "", lost
+		}
+		return "", openError{at}
+	}
+	return "", errors.Join(err, e.journal.Refuse(after, entry, err))
+}
+
+// again reopens an update that was done before, unless the vendor still has it: what was written once may have been
+// changed and changed back since.
+func (e *Engine) again(ctx context.Context, entry *journal.Entry, want journal.Entry, f effect) (string, bool, error) {
+	id, there, err := f.look(ctx)
+	if err != nil || there {
+		return id, there, err
+	}
+	return "", false, e.journal.Reopen(ctx, entry, want)
+}
+
+// resolve looks an open effect up. found ends it; after enough clear "absent" answers it may be attempted again; until
+// then the error is errOpen with the next time.
+func (e *Engine) resolve(ctx context.Context, entry *journal.Entry, f effect) (string, bool, error) {
+	now := e.clock.Now()
+	if entry.State == journal.Started { // the process that started it died, or lost its lease
+		at := entry.StartedAt.Add(f.checks[0])
+		if now.Before(at) {
+			return "", false, openError{at}
+		}
+	} else if now.Before(entry.CheckAt.Time) {
+		return "", false, openError{entry.CheckAt.Time}
+	}
+	id, found, err := f.look(ctx)
+	if err != nil {
+		at := now.Add(f.checks[min(entry.Checks, len(f.checks)-1)])
+		if lost := e.journal.Lose(ctx, entry, err, at); lost != nil {
+			return "", false, lost
+		}
+		return "", false, openError{at}
+	}
+	if found {
+		return id, true, e.journal.Finish(ctx, entry, id)
+	}
+	next := entry.Checks + 1
+	if next >= len(f.checks) {
+		return "", false, nil
+	}
+	at := now.Add(f.checks[next])
+	if err := e.journal.Absent(ctx, entry, at); err != nil {
+		return "", false, err
+	}
+	return "", false, openError{at}
+}
+
+// start marks the entry started under the lease. A poll that touched the record meanwhile costs one more try; a lease that
+// somebody else has by now ends it.
+func (e *Engine) start(ctx context.Context, entry *journal.Entry, w *work) error {
+	if w == nil {
+		_, err := e.journal.Start(ctx, entry)
+		return err
+	}
+	for range 4 {
+		guard, err := w.guard()
+		if err != nil {
+			return err
+		}
+		was := *entry
+		versions, err := e.journal.Start(ctx, entry, guard)
+		if err == nil {
+			w.version = versions[0]
+			return nil
+		}
+		var we *store.WriteError
+		if !errors.As(err, &we) || we.Collection != store.Records {
+			return err
+		}
+		*entry = was
+		if err := w.refresh(ctx); err != nil {
+			return err
+		}
+	}
+	return errLost
+}

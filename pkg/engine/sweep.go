@@ -1,0 +1,194 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/arbridge/arbridge/pkg/billing"
+	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/plan"
+	"github.com/arbridge/arbridge/pkg/record"
+	"github.com/arbridge/arbridge/pkg/store"
+)
+
+// CompanyIDs lists the configured companies, sorted.
+func (e *Engine) CompanyIDs() []string {
+	ids := make([]string, 0, len(e.companies))
+	for id := range e.companies {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func decodeRows[T any](docs []store.Doc) (map[string]store.Row[T], error) {
+	out := make(map[string]store.Row[T], len(docs))
+	for _, d := range docs {
+		row := store.Row[T]{ID: d.ID, Version: d.Version}
+		if err := json.Unmarshal(d.Data, &row.Value); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", d.ID, err)
+		}
+		out[d.ID] = row
+	}
+	return out, nil
+}
+
+// sweepLimit bounds one sweep of a company; the next tick goes on.
+const sweepLimit = 1000
+
+// Sweep publishes again what is due: parked records, leases that ran out, messages that got lost.
+func (e *Engine) Sweep(ctx context.Context, company string) error {
+	now := e.clock.Now()
+	rows, err := e.records.Query(ctx, store.Query{
+		Equal: []store.Equal{{Field: "company", Value: company}}, OrderBy: "due_at", UpTo: store.At(now).Text(), Limit: sweepLimit,
+	})
+	if err != nil {
+		return err
+	}
+	due := make([]*record.Record, 0, len(rows))
+	for i := range rows {
+		rec := rows[i].Value
+		rec.DueAt = store.At(now.Add(e.opt.Grace)) // not again before that
+		_, err := e.records.Update(ctx, rows[i].ID, rec, rows[i].Version)
+		if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
+			continue // somebody is on it
+		}
+		if err != nil {
+			return err
+		}
+		due = append(due, &rec)
+	}
+	e.announce(ctx, due...)
+	return e.sweepInbox(ctx, company, now)
+}
+
+func (e *Engine) sweepInbox(ctx context.Context, company string, now time.Time) error {
+	q := store.Query{
+		Equal: []store.Equal{{Field: "state", Value: record.InboxNew}}, OrderBy: "due_at", UpTo: store.At(now).Text(), Limit: sweepLimit,
+	}
+	for { // the events of a paused company stay due and must not hide those of others
+		rows, err := e.inbox.Query(ctx, q)
+		if err != nil {
+			return err
+		}
+		if err := e.sweepEvents(ctx, company, rows, now); err != nil || len(rows) < q.Limit {
+			return err
+		}
+		last := rows[len(rows)-1]
+		q.After = store.Position{Value: last.Value.DueAt.Text(), ID: last.ID}
+	}
+}
+
+func (e *Engine) sweepEvents(ctx context.Context, company string, rows []store.Row[record.Inbox], now time.Time) error {
+	for _, row := range rows {
+		if row.Value.Company != company {
+			continue
+		}
+		in := row.Value
+		in.DueAt = store.At(now.Add(e.opt.Grace))
+		_, err := e.inbox.Update(ctx, row.ID, in, row.Version)
+		if errors.Is(err, store.ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		e.announceEvent(ctx, &in)
+	}
+	return nil
+}
+
+// lease takes a named lease that is no record; the returned function gives it back.
+func (e *Engine) lease(ctx context.Context, id string) (func(), error) {
+	now := e.clock.Now()
+	l, version, err := e.leases.Get(ctx, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	if err == nil && e.held(l.Owner, l.Until, now) {
+		return nil, errBusy
+	}
+	mine := record.Lease{Owner: e.opt.Owner, Until: store.At(now.Add(5 * e.opt.Lease)), Fence: l.Fence + 1}
+	if err != nil {
+		version, err = e.leases.Create(ctx, id, mine)
+	} else {
+		version, err = e.leases.Update(ctx, id, mine, version)
+	}
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrExists) {
+		return nil, errBusy
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		mine.Owner, mine.Until = "", store.Time{}
+		_, err := e.leases.Update(context.WithoutCancel(ctx), id, mine, version)
+		if err != nil {
+			e.log.WarnContext(ctx, "lease not given back; it runs out by itself", "lease", id, "error", err)
+		}
+	}, nil
+}
+
+// noteBad keeps a source record that can not be used visible, with its reason, until the ERP has it right.
+func (e *Engine) noteBad(ctx context.Context, c *Company, b connector.BadRecord) error {
+	key := record.ID(c.ID, b.Kind, b.Number)
+	reasons := []plan.Reason{plan.Because(plan.BadSource, "problem", b.Message)}
+	now := e.clock.Now()
+	rec, version, err := e.records.Get(ctx, key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		rec = record.Record{Company: c.ID, Kind: b.Kind, SourceID: b.Number, CreatedAt: store.At(now)}
+	case err != nil:
+		return err
+	case rec.Summary == plan.Text(reasons) || rec.LeaseOwner != "":
+		return nil
+	}
+	rec.Set(record.Attention, reasons)
+	rec.Seen, rec.DueAt, rec.UpdatedAt = "", store.Time{}, store.At(now)
+	rec.Note(now, "needs attention", rec.Summary)
+	if version == "" {
+		_, err = e.records.Create(ctx, key, rec)
+	} else {
+		_, err = e.records.Update(ctx, key, rec, version)
+	}
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrExists) {
+		return nil // the next poll tells again
+	}
+	return err
+}
+
+// GapFill reads the portal's events since the last reading and stores those that no webhook brought (F26).
+func (e *Engine) GapFill(ctx context.Context, c *Company) error {
+	cur, version, err := e.cursor(ctx, c.ID, feedEvents)
+	if err != nil {
+		return err
+	}
+	now := e.clock.Now()
+	if version != "" && now.Sub(cur.UpdatedAt.Time) < e.opt.GapFill {
+		return nil
+	}
+	from, to := now.Add(-24*time.Hour), now.Add(-30*time.Second)
+	if cur.Value != "" {
+		if at, err := time.Parse(time.RFC3339, cur.Value); err == nil {
+			from = at.Add(-10 * time.Minute)
+		}
+	}
+	var stored error
+	err = eachPage(func(page string) (connector.Page[billing.Event], error) {
+		return c.Portal.Events(ctx, from, to, page)
+	}, func(ev billing.Event) {
+		if _, err := e.Receive(ctx, c, ev, "gap_fill", 0); err != nil {
+			stored = errors.Join(stored, err)
+		}
+	})
+	if err = errors.Join(err, stored); err != nil {
+		return fmt.Errorf("gap fill: %w", err)
+	}
+	cur.Value, cur.Backfill = to.Format(time.RFC3339), false
+	_, err = e.saveCursor(ctx, cur, version)
+	return err
+}
