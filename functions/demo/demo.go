@@ -1,0 +1,192 @@
+// Package demo runs arbridge against the two vendors' sandboxes with a made-up business, all in one process: to an end
+// (make demo) or for ever (make run). The vendors' state, arbridge's data folder and the demo's clock outlive the
+// process, so that it can be killed at any moment and continued.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/arbridge/arbridge/functions/host"
+	"github.com/arbridge/arbridge/functions/platform"
+	"github.com/arbridge/arbridge/pkg/clock"
+	"github.com/arbridge/arbridge/pkg/config"
+	"github.com/arbridge/arbridge/pkg/connector/q360/sandbox/business"
+)
+
+// ErrDifferences is the end of a demo whose two sides do not agree.
+var ErrDifferences = errors.New("the two sides differ")
+
+// Options of a demo. Zero values take the defaults named.
+type Options struct {
+	Dir       string
+	Out       io.Writer
+	Logger    *slog.Logger
+	Seed      uint64 // 1
+	Customers int    // 80
+	Invoices  int    // 600
+	Faults    bool   // both vendors misbehave while the documents and the money go over
+	Live      bool   // run for ever on the machine's clock instead of to an end on the demo's
+	Tick      time.Duration
+}
+
+const doneFile = "done"
+
+// Run runs the demo. It returns nil when both sides agree, ErrDifferences when they do not.
+func Run(ctx context.Context, opt Options) error {
+	if err := prepare(opt); err != nil {
+		return err
+	}
+	clk, keep, err := openClock(opt)
+	if err != nil {
+		return err
+	}
+	s, err := start(ctx, opt, clk)
+	if err != nil {
+		return err
+	}
+	g, running := errgroup.WithContext(ctx)
+	running, stop := context.WithCancel(running)
+	defer stop()
+	g.Go(func() error { return s.world.run(running) })
+	g.Go(func() error { return s.host.Run(running, s.listener) })
+	g.Go(func() error { return keep(running) })
+	g.Go(func() error {
+		defer stop()
+		if opt.Live {
+			return s.live(running)
+		}
+		return s.toTheEnd(running)
+	})
+	err = g.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil // told to end
+	}
+	return errors.Join(err, s.platform.Close())
+}
+
+// prepare makes the folder; a demo that ended starts afresh, one that was interrupted goes on.
+func prepare(opt Options) error {
+	if _, err := os.Stat(filepath.Join(opt.Dir, doneFile)); err == nil && !opt.Live {
+		if err := os.RemoveAll(opt.Dir); err != nil {
+			return fmt.Errorf("clearing the last demo: %w", err)
+		}
+	}
+	if err := os.MkdirAll(opt.Dir, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	return nil
+}
+
+// stage is everything that runs.
+type stage struct {
+	opt      Options
+	world    *world
+	platform *platform.Platform
+	host     *host.Host
+	listener net.Listener
+	clock    *clock.Movable // nil when live
+	config   string
+	progress *progress
+	polls    int // of all companies
+}
+
+// firstDay is the first day of the demo's 90 days of business; it ends on businessEnd and the demo's clock starts after.
+var firstDay = time.Date(2026, time.February, 2, 0, 0, 0, 0, time.UTC)
+
+func start(ctx context.Context, opt Options, clk clock.Clock) (*stage, error) {
+	s := &stage{opt: opt, progress: newProgress(opt.Out)}
+	s.clock, _ = clk.(*clock.Movable)
+	l, err := listen(opt.Dir, "arbridge")
+	if err != nil {
+		return nil, err
+	}
+	s.listener = l
+	first, err := seededDay(opt, clk)
+	if err != nil {
+		return nil, err
+	}
+	s.world, err = openWorld(opt.Dir, clk, opt.Logger, "http://"+l.Addr().String(), business.Options{
+		Seed: opt.Seed, Start: first, Customers: opt.Customers, Invoices: opt.Invoices,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.config, err = s.world.writeConfig(opt.Dir, first.Format(time.DateOnly), opt); err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(s.config)
+	if err != nil {
+		return nil, err
+	}
+	po := platform.Options{DataDir: opt.Dir, Clock: clk, Logger: opt.Logger, Announce: true}
+	if s.platform, err = platform.Open(ctx, cfg, po); err != nil {
+		return nil, err
+	}
+	ho := host.Options{Tick: opt.Tick, Workers: 8}
+	if !opt.Live {
+		ho.Tick = -1 // the demo ticks itself, to know when all is quiet
+	}
+	s.host, err = host.New(s.platform, ho)
+	return s, err
+}
+
+// seededDay is the first day of the business: fixed in a demo, 89 days before the first start when live.
+func seededDay(opt Options, clk clock.Clock) (time.Time, error) {
+	if !opt.Live {
+		return firstDay, nil
+	}
+	file := filepath.Join(opt.Dir, "first-day")
+	if old, err := os.ReadFile(file); err == nil {
+		return time.Parse(time.DateOnly, strings.TrimSpace(string(old)))
+	}
+	now := clk.Now()
+	day := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).AddDate(0, 0, -89)
+	return day, os.WriteFile(file, []byte(day.Format(time.DateOnly)), 0o600)
+}
+
+// openClock gives a live run the machine's clock, and a demo a movable one that goes on where an interrupted run was.
+// keep stores its time until the context ends.
+func openClock(opt Options) (clock.Clock, func(context.Context) error, error) {
+	if opt.Live {
+		return clock.System{}, func(context.Context) error { return nil }, nil
+	}
+	file := filepath.Join(opt.Dir, "clock")
+	at := firstDay.AddDate(0, 0, 90).Add(14 * time.Hour)
+	if old, err := os.ReadFile(file); err == nil {
+		was, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(string(old)))
+		if err != nil {
+			return nil, nil, fmt.Errorf("the demo's clock %s: %w; remove the folder to start afresh", file, err)
+		}
+		at = was.Add(2 * time.Second)
+	}
+	clk := clock.NewMovable(at)
+	keep := func(ctx context.Context) error {
+		for {
+			text := clk.Now().Format(time.RFC3339Nano)
+			if err := os.WriteFile(file+".next", []byte(text), 0o600); err != nil {
+				return fmt.Errorf("the demo's clock: %w", err)
+			}
+			if err := os.Rename(file+".next", file); err != nil {
+				return fmt.Errorf("the demo's clock: %w", err)
+			}
+			if (clock.System{}).Sleep(ctx, 50*time.Millisecond) != nil {
+				return nil
+			}
+			if opt.Faults { // the pauses that faults lead to need not be waited for
+				clk.Advance(2 * time.Second)
+			}
+		}
+	}
+	return clk, keep, nil
+}

@@ -1,0 +1,165 @@
+// Package host serves all functions in one process: the embedded stack of make run, the demo and a small self-hosted
+// site. The same handlers run one per service on Cloud Run.
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/arbridge/arbridge/functions/platform"
+	"github.com/arbridge/arbridge/functions/poll"
+	"github.com/arbridge/arbridge/functions/receipt"
+	"github.com/arbridge/arbridge/functions/sync"
+	"github.com/arbridge/arbridge/functions/webhook"
+	"github.com/arbridge/arbridge/pkg/bus"
+	"github.com/arbridge/arbridge/pkg/bus/queue"
+	"github.com/arbridge/arbridge/pkg/clock"
+	"github.com/arbridge/arbridge/pkg/connector/invoiced"
+	"github.com/arbridge/arbridge/pkg/engine"
+	"github.com/arbridge/arbridge/pkg/sandbox"
+	"github.com/arbridge/arbridge/pkg/server"
+)
+
+// Options of a Host. Zero values take the defaults named.
+type Options struct {
+	Tick      time.Duration  // distance of ticks; schedule.poll; negative: no ticks but those asked for
+	Workers   int            // records worked on at a time, 8
+	TestClock *clock.Movable // offers POST /_test/clock/advance on loopback; nil: not
+}
+
+// Host is all functions in one process.
+type Host struct {
+	p       *platform.Platform
+	opt     Options
+	drain   server.Drain
+	handler http.Handler
+}
+
+// New wires the functions to the platform, which must be an embedded one.
+func New(p *platform.Platform, opt Options) (*Host, error) {
+	if p.Queue == nil {
+		return nil, errors.New("one process for all functions needs the embedded stack; on Google Cloud each service sets FUNCTION_TARGET")
+	}
+	if opt.Tick == 0 {
+		opt.Tick = p.Config.Deployment.Settings.Poll
+	}
+	if opt.Workers <= 0 {
+		opt.Workers = 8
+	}
+	h := &Host{p: p, opt: opt}
+	for _, s := range []struct {
+		topic, name string
+		handler     http.Handler
+		workers     int
+		deadline    time.Duration
+	}{
+		{bus.TopicTicks, poll.Name, poll.Handler(p.Engine, p.Log), 1, 30 * time.Minute},
+		{bus.TopicTasks, sync.Name, sync.Handler(p.Engine, p.Log), opt.Workers, 10 * time.Minute},
+		{bus.TopicEvents, receipt.Name, receipt.Handler(p.Engine, p.Log), opt.Workers, 10 * time.Minute},
+	} {
+		guarded := h.wrap(s.name, s.handler, 10*bus.MaxMessage, s.deadline)
+		if err := p.Queue.Subscribe(s.topic, s.name, guarded, queue.SubscribeOptions{Workers: s.workers, AckDeadline: s.deadline}); err != nil {
+			return nil, err
+		}
+	}
+	h.handler = h.routes()
+	return h, nil
+}
+
+func (h *Host) wrap(name string, next http.Handler, maxBody int64, timeout time.Duration) http.Handler {
+	return server.Wrap(name, next, server.Options{MaxBody: maxBody, Timeout: timeout, Logger: h.p.Log, Clock: h.p.Clock, Drain: &h.drain})
+}
+
+func (h *Host) routes() http.Handler {
+	mux := http.NewServeMux()
+	hook := webhook.Handler(h.p.Engine, h.p.Secrets, h.p.WebhookSecret, webhook.Vendor{Verify: invoiced.Verify, Parse: invoiced.ParseEvent}, h.p.Log)
+	mux.Handle("/webhook/", h.wrap(webhook.Name, hook, webhook.MaxBody, 25*time.Second))
+	mux.Handle("POST /tick", sandbox.LoopbackOnly(h.wrap("tick", http.HandlerFunc(h.tick), 1<<10, 30*time.Minute)))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	if h.opt.TestClock != nil {
+		mux.Handle("POST /_test/clock/advance", sandbox.LoopbackOnly(http.HandlerFunc(h.advance)))
+	}
+	return mux
+}
+
+// Handler serves the webhook, the tick and the health check.
+func (h *Host) Handler() http.Handler { return h.handler }
+
+// tick runs a poll now and answers with what it did; ?company= limits it to one.
+func (h *Host) tick(w http.ResponseWriter, r *http.Request) {
+	var results []engine.PollResult
+	var err error
+	if company := r.URL.Query().Get("company"); company != "" {
+		var one engine.PollResult
+		one, err = h.p.Engine.Poll(r.Context(), company)
+		results = append(results, one)
+	} else {
+		results, err = h.p.Engine.PollAll(r.Context())
+	}
+	answer := struct {
+		Results []engine.PollResult `json:"results"`
+		Error   string              `json:"error,omitempty"`
+	}{Results: results}
+	status := http.StatusOK
+	if err != nil {
+		answer.Error, status = err.Error(), http.StatusBadGateway
+	}
+	if errors.Is(err, engine.ErrUnknownCompany) {
+		status = http.StatusNotFound
+	}
+	sandbox.WriteJSON(w, status, answer)
+}
+
+// advance moves the test clock: {"duration":"90m"}.
+func (h *Host) advance(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Duration string `json:"duration"`
+	}
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&body)
+	d, perr := time.ParseDuration(body.Duration)
+	if err = errors.Join(err, perr); err != nil || d <= 0 {
+		http.Error(w, `expected {"duration":"90m"}, a positive duration`, http.StatusBadRequest)
+		return
+	}
+	h.opt.TestClock.Advance(d)
+	sandbox.WriteJSON(w, http.StatusOK, map[string]time.Time{"now": h.opt.TestClock.Now()})
+}
+
+// Run serves on the listener, delivers messages and ticks until ctx ends; then it drains.
+func (h *Host) Run(ctx context.Context, l net.Listener) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return h.p.Queue.Run(ctx) })
+	g.Go(func() error { return h.p.Engine.Announce(ctx) })
+	g.Go(func() error { return server.ServeListener(ctx, l, h.handler) })
+	if h.opt.Tick > 0 {
+		g.Go(func() error { return h.ticks(ctx) })
+	}
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// ticks publishes a tick at once and then at every interval, as the cloud's scheduler does.
+func (h *Host) ticks(ctx context.Context) error {
+	body, err := json.Marshal(engine.Tick{})
+	if err != nil {
+		return fmt.Errorf("tick: %w", err)
+	}
+	for {
+		if err := h.p.Bus.Publish(ctx, bus.TopicTicks, bus.Message{Data: body, Key: "tick"}); err != nil && ctx.Err() == nil {
+			h.p.Log.ErrorContext(ctx, "tick not published", "error", err)
+		}
+		if err := h.p.Clock.Sleep(ctx, h.opt.Tick); err != nil {
+			return nil
+		}
+	}
+}

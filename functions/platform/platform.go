@@ -1,0 +1,153 @@
+// Package platform builds the parts that the functions run on, from a configuration: on Google Cloud (Firestore, Pub/Sub,
+// GCS, Secret Manager) or embedded in one process with one data folder. Nothing above it knows which.
+package platform
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/arbridge/arbridge/pkg/blob"
+	"github.com/arbridge/arbridge/pkg/bus"
+	"github.com/arbridge/arbridge/pkg/bus/queue"
+	"github.com/arbridge/arbridge/pkg/clock"
+	"github.com/arbridge/arbridge/pkg/config"
+	"github.com/arbridge/arbridge/pkg/connector/invoiced"
+	"github.com/arbridge/arbridge/pkg/connector/q360"
+	"github.com/arbridge/arbridge/pkg/connector/q360/mapping"
+	"github.com/arbridge/arbridge/pkg/engine"
+	"github.com/arbridge/arbridge/pkg/secret"
+	"github.com/arbridge/arbridge/pkg/store"
+)
+
+// Options of Open beside the configuration.
+type Options struct {
+	// DataDir is the folder of the embedded stack; not used on Google Cloud.
+	DataDir string
+	Clock   clock.Clock
+	Logger  *slog.Logger
+	// HTTP is the client for vendor calls; nil for one per account.
+	HTTP *http.Client
+	// Announce says that Engine.Announce runs in this process (embedded only).
+	Announce bool
+	// Engine tunes the engine; zero values take its defaults.
+	Engine engine.Options
+}
+
+// Platform is a running set of parts.
+type Platform struct {
+	Config  *config.Config
+	Store   store.Store
+	Bus     bus.Publisher
+	Queue   *queue.Queue // nil on Google Cloud, where Pub/Sub pushes
+	Blobs   blob.Store
+	Secrets secret.Source
+	Engine  *engine.Engine
+	Clock   clock.Clock
+	Log     *slog.Logger
+
+	closers []func() error
+}
+
+// Open builds the platform. Companies whose connectors can not be made are reported as problems and left out; the others
+// run.
+func Open(ctx context.Context, cfg *config.Config, opt Options) (*Platform, error) {
+	p := &Platform{Config: cfg, Clock: opt.Clock, Log: opt.Logger}
+	var err error
+	if cfg.Deployment.Cloud.Configured() {
+		err = p.openCloud(ctx, cfg.Deployment.Cloud)
+	} else {
+		err = p.openEmbedded(ctx, cfg, opt.DataDir)
+		opt.Engine.Exclusive, opt.Engine.AnnounceLater = true, opt.Announce
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	companies := p.companies(opt)
+	if opt.Engine.Owner, err = owner(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	opt.Engine.GapFill = cfg.Deployment.Settings.GapFill
+	opt.Engine.InboxDays = cfg.Deployment.Settings.InboxDays
+	p.Engine = engine.New(p.Store, p.Bus, p.Clock, p.Log, companies, opt.Engine)
+	return p, nil
+}
+
+// Close releases everything, in the reverse order of opening.
+func (p *Platform) Close() error {
+	var errs []error
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		errs = append(errs, p.closers[i]())
+	}
+	p.closers = nil
+	return errors.Join(errs...)
+}
+
+// WebhookSecret is the name of a company's webhook secret.
+func (p *Platform) WebhookSecret(company string) string {
+	c, _ := p.Config.Company(company)
+	return c.Invoiced.WebhookSecret
+}
+
+func (p *Platform) companies(opt Options) []*engine.Company {
+	var out []*engine.Company
+	for _, cfg := range p.Config.Companies {
+		c, err := p.company(cfg, opt)
+		if err != nil {
+			p.Log.Error("company does not run", "company", cfg.ID, "error", err)
+			p.Config.Problems = append(p.Config.Problems, config.Problem{Company: cfg.ID, Message: err.Error()})
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func (p *Platform) company(cfg config.Company, opt Options) (*engine.Company, error) {
+	set := cfg.Settings
+	m := mapping.Default()
+	if cfg.Q360.MappingYAML != nil {
+		var err error
+		if m, err = mapping.Load(cfg.Q360.MappingYAML); err != nil {
+			return nil, fmt.Errorf("mapping of company %s: %w", cfg.ID, err)
+		}
+	}
+	erp, err := q360.New(q360.Config{
+		Mapping: m, CompanyNo: set.Q360Company, DefaultCurrency: set.Currency, BaseURL: cfg.Q360.BaseURL,
+		CredentialsSecret: cfg.Q360.CredentialsSecret, PerSecond: set.Limits.Q360PerSecond, Parallel: set.Limits.Q360Parallel,
+		BankAccounts: set.Payments.GLAccounts,
+	}, q360.Deps{Secrets: p.Secrets, Clock: p.Clock, Logger: p.Log, HTTP: opt.HTTP})
+	if err != nil {
+		return nil, fmt.Errorf("q360 of company %s: %w", cfg.ID, err)
+	}
+	portal, err := invoiced.New(invoiced.Config{
+		Name: cfg.ID, BaseURL: cfg.Invoiced.BaseURL, APIKeySecret: cfg.Invoiced.APIKeySecret, Location: set.TimeZone, Currency: set.Currency,
+		PerSecond: set.Limits.InvoicedPerSec, Parallel: set.Limits.InvoicedParallel,
+	}, invoiced.Deps{Secrets: p.Secrets, Clock: p.Clock, Logger: p.Log, HTTP: opt.HTTP})
+	if err != nil {
+		return nil, fmt.Errorf("invoiced of company %s: %w", cfg.ID, err)
+	}
+	return &engine.Company{ID: cfg.ID, Name: cfg.Name, Settings: set, ERP: erp, Portal: portal, ParseEvent: invoiced.ParseEvent}, nil
+}
+
+// owner names this process in leases; a random part keeps two processes of one host apart.
+func owner() (string, error) {
+	b := make([]byte, 6)
+	if _, err := rand.Read(b); err != nil {
+		return "", fmt.Errorf("naming this process: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return host + "-" + hex.EncodeToString(b), nil
+}
+
+// shutdown bounds every orderly end; Cloud Run kills after ten seconds (gcp-go-stack 3.2).
+const shutdown = 5 * time.Second
