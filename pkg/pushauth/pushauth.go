@@ -61,7 +61,7 @@ type Checker struct {
 }
 
 // New makes a checker. Options that would let anybody in are an error.
-func New(opts Options) (*Checker, error) {
+func New(ctx context.Context, opts Options) (*Checker, error) {
 	switch {
 	case opts.Audience == "":
 		return nil, errors.New("checking push tokens: Audience is empty; set it to the audience of the subscription")
@@ -73,7 +73,7 @@ func New(opts Options) (*Checker, error) {
 	if opts.HTTPClient == nil {
 		opts.HTTPClient = &http.Client{Timeout: keyTimeout}
 	}
-	validator, err := idtoken.NewValidator(context.Background(), option.WithHTTPClient(opts.HTTPClient))
+	validator, err := idtoken.NewValidator(ctx, option.WithHTTPClient(opts.HTTPClient))
 	if err != nil {
 		return nil, fmt.Errorf("checking push tokens: %w", err)
 	}

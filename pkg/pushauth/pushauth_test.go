@@ -2,6 +2,7 @@ package pushauth_test
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -149,7 +150,7 @@ func (g *google) signEC(t *testing.T, claims map[string]any) string {
 
 func checker(t *testing.T, g *google, clk clock.Clock, behindIAM bool) *pushauth.Checker {
 	t.Helper()
-	c, err := pushauth.New(pushauth.Options{
+	c, err := pushauth.New(context.Background(), pushauth.Options{
 		Audience: audience, Emails: []string{"scheduler@test.iam.gserviceaccount.com", email}, BehindIAM: behindIAM,
 		HTTPClient: &http.Client{Transport: g}, Clock: clk,
 	})
@@ -309,7 +310,7 @@ func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("secre
 
 func TestPanicIsRefusal(t *testing.T) {
 	g := keys(t)
-	c, err := pushauth.New(pushauth.Options{
+	c, err := pushauth.New(context.Background(), pushauth.Options{
 		Audience: audience, Emails: []string{email}, HTTPClient: &http.Client{Transport: panicking{}}, Clock: clock.System{}})
 	if err != nil {
 		t.Fatal(err)
@@ -322,13 +323,13 @@ func TestPanicIsRefusal(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	good := pushauth.Options{Audience: audience, Emails: []string{email}, Clock: clock.System{}}
-	if _, err := pushauth.New(good); err != nil {
+	if _, err := pushauth.New(context.Background(), good); err != nil {
 		t.Errorf("good options: %v", err)
 	}
 	noAudience, noEmails, emptyEmail, noClock := good, good, good, good
 	noAudience.Audience, noEmails.Emails, emptyEmail.Emails, noClock.Clock = "", nil, []string{""}, nil
 	for i, opts := range []pushauth.Options{noAudience, noEmails, emptyEmail, noClock} {
-		if _, err := pushauth.New(opts); err == nil {
+		if _, err := pushauth.New(context.Background(), opts); err == nil {
 			t.Errorf("bad options %d were accepted", i)
 		}
 	}

@@ -110,7 +110,8 @@ func (d *Dispatcher) pull(ctx context.Context, limit int) ([]*pubsubpb.ReceivedM
 	defer cancel()
 	resp, err := d.client.SubscriptionAdminClient.Pull(ctx, &pubsubpb.PullRequest{
 		Subscription: d.subscription, MaxMessages: int32(limit),
-		ReturnImmediately: true, //nolint:staticcheck // deprecated for the service; the in-process server sleeps 500 ms without it
+		//lint:ignore SA1019 deprecated for the service, but the in-process server sleeps 500 ms without it
+		ReturnImmediately: true, //nolint:staticcheck // the same
 	})
 	if err != nil {
 		return nil, err

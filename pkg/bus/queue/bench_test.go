@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/arbridge/arbridge/pkg/bus"
 	"github.com/arbridge/arbridge/pkg/bus/queue"
@@ -52,7 +53,7 @@ func BenchmarkBacklog(b *testing.B) {
 	subscribe(b, q, &c, queue.SubscribeOptions{})
 	var messages []bus.Message
 	for i := range 100_000 {
-		m := bus.Message{Data: []byte("x"), Delay: 1000 * 3600e9}
+		m := bus.Message{Data: []byte("x"), Delay: 1000 * time.Hour}
 		if i%2 == 0 {
 			m.Key = "slow"
 		}

@@ -64,7 +64,7 @@ func harness(t *testing.T, db queue.DB) bustest.Harness {
 // newQueue opens a queue that never polls, so that a lost wake-up makes a test hang.
 func newQueue(t testing.TB, db queue.DB, clk clock.Clock) *queue.Queue {
 	t.Helper()
-	q, err := queue.New(db, clk, slog.New(slog.DiscardHandler), queue.Options{PollInterval: 1000 * time.Hour})
+	q, err := queue.New(context.Background(), db, clk, slog.New(slog.DiscardHandler), queue.Options{PollInterval: 1000 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

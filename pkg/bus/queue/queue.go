@@ -86,13 +86,13 @@ type subscription struct {
 }
 
 // New opens the queue in db and creates its tables if they are missing.
-func New(db DB, clk clock.Clock, log *slog.Logger, opts Options) (*Queue, error) {
+func New(ctx context.Context, db DB, clk clock.Clock, log *slog.Logger, opts Options) (*Queue, error) {
 	if opts.Topics == nil {
 		opts.Topics = bus.Topics
 	}
 	opts.PollInterval = orDefault(opts.PollInterval, time.Minute)
 	opts.DrainTimeout = orDefault(opts.DrainTimeout, 5*time.Second)
-	if err := db.Exec(context.Background(), createTables); err != nil {
+	if err := db.Exec(ctx, createTables); err != nil {
 		return nil, fmt.Errorf("opening queue: %w", err)
 	}
 	return &Queue{db: db, clk: clk, log: log, opts: opts}, nil

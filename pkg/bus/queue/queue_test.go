@@ -1,6 +1,7 @@
 package queue_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -160,7 +161,7 @@ func TestDelay(t *testing.T) {
 
 func TestRestartRedelivers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "arbridge.db")
-	q, err := queue.New(openDB(t, path), clock.System{}, slog.New(slog.DiscardHandler), queue.Options{DrainTimeout: time.Millisecond})
+	q, err := queue.New(context.Background(), openDB(t, path), clock.System{}, slog.New(slog.DiscardHandler), queue.Options{DrainTimeout: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
