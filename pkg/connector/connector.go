@@ -146,9 +146,6 @@ type Page[T any] struct {
 	Next  string
 }
 
-// CustomerPatch is billing.CustomerPatch.
-type CustomerPatch = billing.CustomerPatch
-
 // Portal reads and writes a payment portal. One Portal value serves one company's account. key is an idempotency key
 // that the portal may or may not honour; nothing relies on it (invoiced-api 1.7).
 type Portal interface {
@@ -164,7 +161,7 @@ type Portal interface {
 	// CreateCustomer creates a customer and returns it as the portal has it.
 	CreateCustomer(ctx context.Context, c billing.PortalCustomer, key string) (billing.PortalCustomer, error)
 	// UpdateCustomer changes a customer.
-	UpdateCustomer(ctx context.Context, id string, p CustomerPatch) (billing.PortalCustomer, error)
+	UpdateCustomer(ctx context.Context, id string, p billing.CustomerPatch) (billing.PortalCustomer, error)
 
 	// Contacts returns all contacts of a customer.
 	Contacts(ctx context.Context, customerID string) ([]billing.PortalContact, error)

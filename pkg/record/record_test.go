@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
+	"github.com/arbridge/arbridge/pkg/engine/enginetest"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/store"
@@ -114,5 +115,33 @@ func TestStoredForm(t *testing.T) {
 	var back record.Record
 	if err := json.Unmarshal(b, &back); err != nil || back.SourceID != "1" || !back.DueAt.IsZero() {
 		t.Errorf("read back: %+v, %v", back, err)
+	}
+}
+
+// TestSource: an ERP record comes back exactly as it was read, amounts included.
+func TestSource(t *testing.T) {
+	inv := enginetest.Invoice("104233", "C1")
+	s, err := record.NewSource("us", billing.KindInvoice, inv.Number, inv.Fingerprint(), at(1), inv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored record.Source
+	if err := json.Unmarshal(b, &stored); err != nil || !stored.ReadAt.Equal(at(1)) || stored.SourceID != "104233" {
+		t.Fatalf("stored %s, %v", b, err)
+	}
+	var back billing.Invoice
+	if err := stored.Decode(&back); err != nil || back.Fingerprint() != s.Fingerprint || !back.Balance.Equal(inv.Balance) {
+		t.Errorf("read back: %+v, %v", back, err)
+	}
+	var customer billing.Customer
+	if err := (record.Source{}).Decode(&customer); err == nil {
+		t.Error("nothing is read as a customer")
+	}
+	if _, err := record.NewSource("us", billing.KindInvoice, "1", "", at(1), func() {}); err == nil {
+		t.Error("what can not be written is taken")
 	}
 }

@@ -2,10 +2,8 @@ package invoiced
 
 import (
 	"context"
-	"io"
 
 	"github.com/arbridge/arbridge/pkg/billing"
-	"github.com/arbridge/arbridge/pkg/money"
 )
 
 // Capability names something the connector can do.
@@ -14,49 +12,15 @@ type Capability string
 // The capabilities of the connector, one for each interface.
 const (
 	CapabilityPortal  Capability = "portal"  // connector.Portal
-	CapabilityFiles   Capability = "files"   // Files
-	CapabilityCredits Capability = "credits" // Credits
+	CapabilityFiles   Capability = "files"   // connector.Files
+	CapabilityCredits Capability = "credits" // connector.Credits
+	CapabilityMail    Capability = "mail"    // connector.Mailer
 	CapabilityPDFs    Capability = "pdfs"    // PDFs
 )
 
 // Capabilities lists what the connector can do.
 func Capabilities() []Capability {
-	return []Capability{CapabilityPortal, CapabilityFiles, CapabilityCredits, CapabilityPDFs}
-}
-
-// Attachment is a file of a portal document.
-type Attachment struct {
-	FileID string
-	Name   string
-	Type   string // MIME type
-	Size   int64  // bytes, 0 when unknown
-}
-
-// Files puts files on invoices and credit notes (invoiced-api 8).
-type Files interface {
-	// UploadFile stores a file of size bytes and returns its id. Until it is attached nobody sees it.
-	UploadFile(ctx context.Context, name, contentType string, body io.Reader, size int64) (fileID string, err error)
-	// Attach makes the files the document's attachments, in place of those it has.
-	Attach(ctx context.Context, kind billing.Kind, id string, fileIDs []string) error
-	// Attachments lists the files of a document.
-	Attachments(ctx context.Context, kind billing.Kind, id string) ([]Attachment, error)
-	// DeleteFile removes a stored file, such as one whose document could not take it.
-	DeleteFile(ctx context.Context, fileID string) error
-}
-
-// Credits applies credit notes to invoices (invoiced-api 5.3).
-type Credits interface {
-	// ApplyCreditNote applies amount of a credit note to an invoice of the same customer and returns the id of the
-	// payment that stands for it. Voiding that payment takes it back.
-	ApplyCreditNote(ctx context.Context, a CreditApplication, key string) (paymentID string, err error)
-}
-
-// CreditApplication is the use of a credit note for an invoice. All ids are the portal's.
-type CreditApplication struct {
-	CustomerID   string
-	CreditNoteID string
-	InvoiceID    string
-	Amount       money.Money // positive
+	return []Capability{CapabilityPortal, CapabilityFiles, CapabilityCredits, CapabilityMail, CapabilityPDFs}
 }
 
 // PDFs reads the portal's own renderings (invoiced-api 1.3).

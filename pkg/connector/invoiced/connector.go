@@ -17,10 +17,11 @@ type Connector struct {
 }
 
 var (
-	_ connector.Portal = (*Connector)(nil)
-	_ Files            = (*Connector)(nil)
-	_ Credits          = (*Connector)(nil)
-	_ PDFs             = (*Connector)(nil)
+	_ connector.Portal  = (*Connector)(nil)
+	_ connector.Files   = (*Connector)(nil)
+	_ connector.Credits = (*Connector)(nil)
+	_ connector.Mailer  = (*Connector)(nil)
+	_ PDFs              = (*Connector)(nil)
 )
 
 // New checks the configuration and makes a connector. It makes no call.

@@ -22,8 +22,9 @@ import (
 func TestCapabilitiesAreWhatIsImplemented(t *testing.T) {
 	interfaces := map[Capability]reflect.Type{
 		CapabilityPortal:  reflect.TypeFor[connector.Portal](),
-		CapabilityFiles:   reflect.TypeFor[Files](),
-		CapabilityCredits: reflect.TypeFor[Credits](),
+		CapabilityFiles:   reflect.TypeFor[connector.Files](),
+		CapabilityCredits: reflect.TypeFor[connector.Credits](),
+		CapabilityMail:    reflect.TypeFor[connector.Mailer](),
 		CapabilityPDFs:    reflect.TypeFor[PDFs](),
 	}
 	own := reflect.TypeFor[*Connector]()
@@ -117,7 +118,7 @@ func TestSecretsAndMailStayInside(t *testing.T) {
 	say(err, p.Bad)
 	e, err := c.Events(ctx, time.Time{}, time.Time{}, "")
 	say(err, e.Bad)
-	_, err = c.UpdateCustomer(ctx, "1", connector.CustomerPatch{})
+	_, err = c.UpdateCustomer(ctx, "1", billing.CustomerPatch{})
 	say(err, nil)
 	_, err = c.UploadFile(ctx, "jane@acme.example.pdf", "application/pdf", strings.NewReader("x"), 1)
 	say(err, nil)
@@ -170,7 +171,7 @@ func TestFilesCalls(t *testing.T) {
 		t.Errorf("detaching: %v", err)
 	}
 	got, err := c.Attachments(ctx, billing.KindCreditNote, "7")
-	want := []Attachment{{FileID: "13", Name: "a.pdf", Type: "application/pdf", Size: 42}, {FileID: "14"}}
+	want := []connector.Attachment{{FileID: "13", Name: "a.pdf", Type: "application/pdf", Size: 42}, {FileID: "14"}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("attachments %+v, %v", got, err)
 	}

@@ -78,7 +78,7 @@ func (c *Connector) CreateCustomer(ctx context.Context, v billing.PortalCustomer
 }
 
 // UpdateCustomer implements connector.Portal.
-func (c *Connector) UpdateCustomer(ctx context.Context, id string, p connector.CustomerPatch) (billing.PortalCustomer, error) {
+func (c *Connector) UpdateCustomer(ctx context.Context, id string, p billing.CustomerPatch) (billing.PortalCustomer, error) {
 	op := "updating customer " + id
 	f, err := toCustomerPatch(op, p, c.cfg.Country)
 	if err != nil {
@@ -144,7 +144,7 @@ func toCustomer(op string, v billing.PortalCustomer, own string) (client.Custome
 }
 
 // toCustomerPatch is the request that changes a customer.
-func toCustomerPatch(op string, p connector.CustomerPatch, own string) (client.CustomerFields, error) {
+func toCustomerPatch(op string, p billing.CustomerPatch, own string) (client.CustomerFields, error) {
 	var f client.CustomerFields
 	if p.Name != nil {
 		if strings.TrimSpace(*p.Name) == "" {

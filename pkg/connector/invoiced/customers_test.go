@@ -101,15 +101,15 @@ func TestToCustomerPatch(t *testing.T) {
 	no := false
 	for _, c := range []struct {
 		name string
-		in   connector.CustomerPatch
+		in   billing.CustomerPatch
 		want string
 	}{
-		{"nothing", connector.CustomerPatch{}, `{}`},
-		{"clear", connector.CustomerPatch{Email: text(""), Phone: text(""), Terms: text(""), Address: &billing.Address{},
+		{"nothing", billing.CustomerPatch{}, `{}`},
+		{"clear", billing.CustomerPatch{Email: text(""), Phone: text(""), Terms: text(""), Address: &billing.Address{},
 			Metadata: &map[string]string{}},
 			`{"email":null,"phone":null,"payment_terms":null,"address1":null,"address2":null,"city":null,"state":null,"postal_code":null,"country":"US","metadata":{}}`},
-		{"nil map clears too", connector.CustomerPatch{Metadata: new(map[string]string)}, `{"metadata":{}}`},
-		{"set", connector.CustomerPatch{Name: text("N"), Email: text("A@B.example"), AutoPay: &no, Chase: &no,
+		{"nil map clears too", billing.CustomerPatch{Metadata: new(map[string]string)}, `{"metadata":{}}`},
+		{"set", billing.CustomerPatch{Name: text("N"), Email: text("A@B.example"), AutoPay: &no, Chase: &no,
 			Metadata: &map[string]string{"a": "b"}}, `{"name":"N","email":"a@b.example","autopay":false,"chase":false,"metadata":{"a":"b"}}`},
 	} {
 		got, err := toCustomerPatch("updating", c.in, "US")
@@ -117,15 +117,15 @@ func TestToCustomerPatch(t *testing.T) {
 			t.Errorf("%s: %v (-want +got):\n%s", c.name, err, diff)
 		}
 	}
-	_, err := toCustomerPatch("updating", connector.CustomerPatch{Name: text("")}, "")
+	_, err := toCustomerPatch("updating", billing.CustomerPatch{Name: text("")}, "")
 	checkInvalid(t, err, "name")
 	many := map[string]string{}
 	for _, k := range strings.Split("abcdefghijk", "") {
 		many[k] = k
 	}
-	_, err = toCustomerPatch("updating", connector.CustomerPatch{Metadata: &many}, "")
+	_, err = toCustomerPatch("updating", billing.CustomerPatch{Metadata: &many}, "")
 	checkInvalid(t, err, "metadata")
-	_, err = toCustomerPatch("updating", connector.CustomerPatch{Metadata: &map[string]string{strings.Repeat("k", 41): ""}}, "")
+	_, err = toCustomerPatch("updating", billing.CustomerPatch{Metadata: &map[string]string{strings.Repeat("k", 41): ""}}, "")
 	checkInvalid(t, err, "metadata")
 }
 
@@ -189,7 +189,7 @@ func TestCustomerCalls(t *testing.T) {
 	if err != nil || got.ID != "15444" || v.requests("POST /customers")[0].header.Get("Idempotency-Key") != "key-1" {
 		t.Errorf("create: %+v, %v", got, err)
 	}
-	if got, err = c.UpdateCustomer(ctx, "15444", connector.CustomerPatch{}); err != nil || got.Number != "10023" {
+	if got, err = c.UpdateCustomer(ctx, "15444", billing.CustomerPatch{}); err != nil || got.Number != "10023" {
 		t.Errorf("update: %+v, %v", got, err)
 	}
 	if got, err = c.Customer(ctx, "15444"); err != nil || got.Email != "ap@acme.example" {

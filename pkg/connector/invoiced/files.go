@@ -11,7 +11,7 @@ import (
 	"github.com/arbridge/arbridge/pkg/connector/invoiced/client"
 )
 
-// UploadFile implements Files. A body that is not size bytes long is not sent.
+// UploadFile implements connector.Files. A body that is not size bytes long is not sent.
 func (c *Connector) UploadFile(ctx context.Context, name, contentType string, body io.Reader, size int64) (string, error) {
 	const op = "uploading a file"
 	if size <= 0 || size > c.cfg.MaxFile {
@@ -34,7 +34,7 @@ func (c *Connector) UploadFile(ctx context.Context, name, contentType string, bo
 	return string(w.ID), nil
 }
 
-// Attach implements Files.
+// Attach implements connector.Files.
 func (c *Connector) Attach(ctx context.Context, kind billing.Kind, id string, fileIDs []string) error {
 	r, err := resource(fmt.Sprintf("attaching files to %s %s", kind, id), kind)
 	if err != nil {
@@ -48,8 +48,8 @@ func (c *Connector) Attach(ctx context.Context, kind billing.Kind, id string, fi
 	return err
 }
 
-// Attachments implements Files.
-func (c *Connector) Attachments(ctx context.Context, kind billing.Kind, id string) ([]Attachment, error) {
+// Attachments implements connector.Files.
+func (c *Connector) Attachments(ctx context.Context, kind billing.Kind, id string) ([]connector.Attachment, error) {
 	op := fmt.Sprintf("reading the attachments of %s %s", kind, id)
 	r, err := resource(op, kind)
 	if err != nil {
@@ -59,18 +59,18 @@ func (c *Connector) Attachments(ctx context.Context, kind billing.Kind, id strin
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Attachment, 0, len(found))
+	out := make([]connector.Attachment, 0, len(found))
 	for _, w := range found {
 		if w.File.ID == "" {
 			return nil, inexact(op, false, errors.New("an attachment has no file"))
 		}
-		out = append(out, Attachment{FileID: string(w.File.ID), Name: string(w.File.Name), Type: string(w.File.Type),
+		out = append(out, connector.Attachment{FileID: string(w.File.ID), Name: string(w.File.Name), Type: string(w.File.Type),
 			Size: w.File.Size.Decimal.IntPart()})
 	}
 	return out, nil
 }
 
-// DeleteFile implements Files.
+// DeleteFile implements connector.Files.
 func (c *Connector) DeleteFile(ctx context.Context, fileID string) error {
 	return c.api.DeleteFile(ctx, fileID)
 }
@@ -85,4 +85,13 @@ func (c *Connector) PDF(ctx context.Context, kind billing.Kind, id string) ([]by
 		}
 	}
 	return c.api.PDF(ctx, r, id, c.cfg.MaxFile)
+}
+
+// SendDocument implements connector.Mailer.
+func (c *Connector) SendDocument(ctx context.Context, kind billing.Kind, id, name, email string) error {
+	r, err := resource(fmt.Sprintf("mailing %s %s", kind, id), kind)
+	if err != nil {
+		return err
+	}
+	return c.api.SendDocument(ctx, r, id, name, email)
 }

@@ -41,8 +41,8 @@ func (c *Connector) ListPayments(ctx context.Context, since time.Time, page stri
 		func(w client.Payment) (billing.Payment, error) { return fromPayment(w, c.cfg.Currency) }), nil
 }
 
-// ApplyCreditNote implements Credits. What the portal answers is not read beyond the id: read the payment for the rest.
-func (c *Connector) ApplyCreditNote(ctx context.Context, a CreditApplication, key string) (string, error) {
+// ApplyCreditNote implements connector.Credits. What the portal answers is not read beyond the id: read the payment for the rest.
+func (c *Connector) ApplyCreditNote(ctx context.Context, a connector.CreditApplication, key string) (string, error) {
 	op := fmt.Sprintf("applying credit note %s to invoice %s", a.CreditNoteID, a.InvoiceID)
 	switch {
 	case a.Amount.Sign() <= 0:
@@ -61,7 +61,7 @@ func (c *Connector) ApplyCreditNote(ctx context.Context, a CreditApplication, ke
 }
 
 // toCreditPayment is the payment that stands for the use of a credit note (invoiced-api 5.3).
-func toCreditPayment(a CreditApplication, form CreditAmount) client.PaymentFields {
+func toCreditPayment(a connector.CreditApplication, form CreditAmount) client.PaymentFields {
 	f := client.PaymentFields{Customer: client.Some(client.ID(a.CustomerID)), Currency: client.Some(a.Amount.Currency().Lower()),
 		AppliedTo: []client.ApplicationFields{{Type: string(billing.ApplyCreditNote),
 			CreditNote: client.Some(client.ID(a.CreditNoteID)), DocumentType: "invoice",

@@ -120,7 +120,7 @@ func TestPaymentCalls(t *testing.T) {
 
 func TestApplyCreditNote(t *testing.T) {
 	v, c := start(t, map[string][]string{"POST /payments": {`201 {"id":77,"amount":"unread"}`, `201 {}`, `201 []`}})
-	a := CreditApplication{CustomerID: "15444", CreditNoteID: "9", InvoiceID: "46225", Amount: usd("12.50")}
+	a := connector.CreditApplication{CustomerID: "15444", CreditNoteID: "9", InvoiceID: "46225", Amount: usd("12.50")}
 	ctx := context.Background()
 	if id, err := c.ApplyCreditNote(ctx, a, "k"); id != "77" || err != nil {
 		t.Errorf("id %q, %v", id, err)
@@ -140,7 +140,7 @@ func TestApplyCreditNote(t *testing.T) {
 	a.Amount = usd("0")
 	_, err := c.ApplyCreditNote(ctx, a, "k")
 	checkInvalid(t, err, "amount")
-	if _, err = c.ApplyCreditNote(ctx, CreditApplication{Amount: usd("1")}, "k"); connector.ClassOf(err) != connector.ClassBug {
+	if _, err = c.ApplyCreditNote(ctx, connector.CreditApplication{Amount: usd("1")}, "k"); connector.ClassOf(err) != connector.ClassBug {
 		t.Errorf("an application of nothing gives %v", err)
 	}
 }

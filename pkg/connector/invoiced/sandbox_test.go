@@ -155,7 +155,7 @@ func TestRecordsAgainstTheSandbox(t *testing.T) {
 		t.Errorf("found %+v, %v", found, err)
 	}
 	none := ""
-	patched, err := s.UpdateCustomer(s.ctx, c.ID, connector.CustomerPatch{Email: &none, Metadata: &map[string]string{}})
+	patched, err := s.UpdateCustomer(s.ctx, c.ID, billing.CustomerPatch{Email: &none, Metadata: &map[string]string{}})
 	if err != nil || patched.Email != "" || patched.Metadata != nil || patched.Name != c.Name {
 		t.Errorf("patched %+v, %v", patched, err)
 	}
@@ -213,7 +213,7 @@ func TestDocumentsAgainstTheSandbox(t *testing.T) {
 		t.Error(err)
 	}
 	attached, err := s.Attachments(s.ctx, billing.KindInvoice, d.ID)
-	if diff := cmp.Diff([]invoiced.Attachment{{FileID: file, Name: "104233.pdf", Type: "application/pdf", Size: 8}}, attached); err != nil || diff != "" {
+	if diff := cmp.Diff([]connector.Attachment{{FileID: file, Name: "104233.pdf", Type: "application/pdf", Size: 8}}, attached); err != nil || diff != "" {
 		t.Errorf("attachments %v (-want +got):\n%s", err, diff)
 	}
 	if pdf, err := s.PDF(s.ctx, billing.KindInvoice, d.ID); err != nil || len(pdf) < 8 {
@@ -225,7 +225,10 @@ func TestDocumentsAgainstTheSandbox(t *testing.T) {
 	if err != nil || note.Kind != billing.KindCreditNote || !note.Total.Equal(dollars("104.51")) {
 		t.Fatalf("credit note %+v, %v", note, err)
 	}
-	id, err := s.ApplyCreditNote(s.ctx, invoiced.CreditApplication{CustomerID: c.ID, CreditNoteID: note.ID, InvoiceID: d.ID, Amount: dollars("50.00")}, "apply")
+	if err := s.SendDocument(s.ctx, billing.KindInvoice, d.ID, "Payables", "ap@northpeak.example"); err != nil {
+		t.Errorf("mailing: %v", err)
+	}
+	id, err := s.ApplyCreditNote(s.ctx, connector.CreditApplication{CustomerID: c.ID, CreditNoteID: note.ID, InvoiceID: d.ID, Amount: dollars("50.00")}, "apply")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,10 +83,10 @@ func New(cfg Config, deps Deps) (*Connector, error) {
 func (cfg Config) validate() error {
 	var errs []error
 	if cfg.Mapping == nil {
-		errs = append(errs, errors.New("Mapping: a mapping file is needed (mapping.Load or mapping.Default)"))
+		errs = append(errs, errors.New("config Mapping: a mapping file is needed (mapping.Load or mapping.Default)"))
 	}
 	if strings.TrimSpace(cfg.CompanyNo) == "" {
-		errs = append(errs, errors.New("CompanyNo: the Q360 company code is needed, such as 01"))
+		errs = append(errs, errors.New("config CompanyNo: the Q360 company code is needed, such as 01"))
 	}
 	if cfg.DefaultCurrency != "" && !cfg.DefaultCurrency.Known() {
 		errs = append(errs, fmt.Errorf("DefaultCurrency %q: expected an ISO 4217 code such as USD", cfg.DefaultCurrency))

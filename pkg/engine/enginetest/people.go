@@ -56,7 +56,7 @@ func (p *Portal) CreateCustomer(ctx context.Context, c billing.PortalCustomer, _
 }
 
 // UpdateCustomer implements connector.Portal.
-func (p *Portal) UpdateCustomer(ctx context.Context, id string, patch connector.CustomerPatch) (billing.PortalCustomer, error) {
+func (p *Portal) UpdateCustomer(ctx context.Context, id string, patch billing.CustomerPatch) (billing.PortalCustomer, error) {
 	return write(ctx, &p.Calls, "UpdateCustomer", func() (billing.PortalCustomer, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()

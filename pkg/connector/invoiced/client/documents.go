@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"net/url"
 
 	"github.com/arbridge/arbridge/pkg/connector"
@@ -153,4 +154,20 @@ func (c *Client) UpdateDocument(ctx context.Context, r Resource, id string, f Do
 // reason.
 func (c *Client) VoidDocument(ctx context.Context, r Resource, id string) (Document, error) {
 	return create[Document](ctx, c, "voiding "+r.Noun()+" "+id, struct{}{}, "", string(r), id, "void")
+}
+
+// recipient is one address of an e-mail.
+type recipient struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+// SendDocument asks the vendor to mail a document to one address. The vendor queues it; its answer is not read, because
+// its form changed over time (invoiced-api 4.1).
+func (c *Client) SendDocument(ctx context.Context, r Resource, id, name, email string) error {
+	body := struct {
+		To []recipient `json:"to"`
+	}{[]recipient{{name, email}}}
+	_, err := create[json.RawMessage](ctx, c, "mailing "+r.Noun()+" "+id, body, "", string(r), id, "emails")
+	return err
 }
