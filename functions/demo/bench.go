@@ -2,15 +2,12 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/arbridge/arbridge/pkg/money"
 	"github.com/arbridge/arbridge/pkg/store"
@@ -88,20 +85,7 @@ func benchCalls(ctx context.Context, out io.Writer, dir string) error {
 	if err != nil {
 		return err
 	}
-	g, running := errgroup.WithContext(ctx)
-	running, stop := context.WithCancel(running)
-	defer stop()
-	g.Go(func() error { return s.world.run(running) })
-	g.Go(func() error { return s.host.Run(running, s.listener) })
-	g.Go(func() error {
-		defer stop()
-		return s.countCalls(running, out)
-	})
-	err = g.Wait()
-	if errors.Is(err, context.Canceled) {
-		err = nil
-	}
-	return errors.Join(err, s.platform.Close())
+	return s.during(ctx, func(ctx context.Context) error { return s.countCalls(ctx, out) })
 }
 
 func (s *stage) countCalls(ctx context.Context, out io.Writer) error {

@@ -55,20 +55,27 @@ func Run(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
+	act := s.toTheEnd
+	if opt.Live {
+		act = s.live
+	}
+	return s.during(ctx, act, keep)
+}
+
+// during runs both vendors, arbridge and what goes beside them while act does; then everything ends.
+func (s *stage) during(ctx context.Context, act func(context.Context) error, beside ...func(context.Context) error) error {
 	g, running := errgroup.WithContext(ctx)
 	running, stop := context.WithCancel(running)
 	defer stop()
-	g.Go(func() error { return s.world.run(running) })
-	g.Go(func() error { return s.host.Run(running, s.listener) })
-	g.Go(func() error { return keep(running) })
+	serve := func(ctx context.Context) error { return s.host.Run(ctx, s.listener) }
+	for _, part := range append(beside, s.world.run, serve) {
+		g.Go(func() error { return part(running) })
+	}
 	g.Go(func() error {
 		defer stop()
-		if opt.Live {
-			return s.live(running)
-		}
-		return s.toTheEnd(running)
+		return act(running)
 	})
-	err = g.Wait()
+	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil // told to end
 	}

@@ -292,7 +292,7 @@ func (c *call) wantsPDF() bool {
 }
 
 func pdfAnswer(lines ...string) *answer {
-	return &answer{Status: http.StatusOK, Type: "application/pdf", Body: wire.PDF(lines...)}
+	return &answer{Status: http.StatusOK, Type: "application/pdf", Body: kit.PDF(lines...)}
 }
 
 // address is the list's address as the client called it, without the query.

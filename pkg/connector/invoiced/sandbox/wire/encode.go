@@ -1,5 +1,5 @@
 // Package wire is the HTTP dialect of the Invoiced API as a server sees it: bodies in JSON or in forms with brackets,
-// query parameters with filters, exact JSON numbers, error bodies, Link headers and a minimal PDF (invoiced-api 1).
+// query parameters with filters, exact JSON numbers, error bodies and Link headers (invoiced-api 1).
 //
 // Numbers never pass through a binary fraction: they are decoded as json.Number and written from decimals.
 package wire

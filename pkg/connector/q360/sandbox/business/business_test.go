@@ -2,7 +2,6 @@ package business
 
 import (
 	"bytes"
-	"fmt"
 	"log/slog"
 	"reflect"
 	"slices"
@@ -242,20 +241,6 @@ func TestDocuments(t *testing.T) {
 			if len(files[no]) != want[0] || good != want[1] {
 				t.Errorf("%s %s: %d files, %d whole PDFs", c, no, len(files[no]), good)
 			}
-		}
-	}
-}
-
-func TestPDF(t *testing.T) {
-	data := PDF("Invoice 1")
-	at, err := strconv.Atoi(strings.Fields(string(data[bytes.Index(data, []byte("startxref")):]))[1])
-	if err != nil || !bytes.HasPrefix(data[at:], []byte("xref\n0 6\n")) {
-		t.Fatalf("the table is not at %d (%v)", at, err)
-	}
-	for i, entry := range strings.Split(string(data[at:]), "\n")[3:8] {
-		offset, err := strconv.Atoi(entry[:10])
-		if err != nil || !bytes.HasPrefix(data[offset:], fmt.Appendf(nil, "%d 0 obj\n", i+1)) {
-			t.Errorf("object %d is not at %s", i+1, entry[:10])
 		}
 	}
 }
