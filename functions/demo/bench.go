@@ -77,7 +77,7 @@ func benchCalls(ctx context.Context, out io.Writer, dir string) error {
 		return err
 	}
 	opt := Options{Dir: dir, Out: io.Discard, Logger: slog.New(slog.DiscardHandler), Seed: 1, Customers: 160, Invoices: benchDocuments}
-	clk, _, err := openClock(opt)
+	clk, err := openClock(opt)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -47,7 +48,7 @@ func Run(ctx context.Context, opt Options) error {
 	if err := prepare(opt); err != nil {
 		return err
 	}
-	clk, keep, err := openClock(opt)
+	clk, err := openClock(opt)
 	if err != nil {
 		return err
 	}
@@ -55,11 +56,10 @@ func Run(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
-	act := s.toTheEnd
 	if opt.Live {
-		act = s.live
+		return s.during(ctx, s.live)
 	}
-	return s.during(ctx, act, keep)
+	return s.during(ctx, s.toTheEnd, s.clock.keep)
 }
 
 // during runs both vendors, arbridge and what goes beside them while act does; then everything ends.
@@ -68,11 +68,18 @@ func (s *stage) during(ctx context.Context, act func(context.Context) error, bes
 	running, stop := context.WithCancel(running)
 	defer stop()
 	serve := func(ctx context.Context) error { return s.host.Run(ctx, s.listener) }
+	var ended atomic.Bool
 	for _, part := range append(beside, s.world.run, serve) {
-		g.Go(func() error { return part(running) })
+		g.Go(func() error {
+			if err := part(running); !ended.Load() {
+				return err
+			}
+			return nil // how fast the last requests went away is no part of the result
+		})
 	}
 	g.Go(func() error {
 		defer stop()
+		defer ended.Store(true)
 		return act(running)
 	})
 	err := g.Wait()
@@ -102,7 +109,7 @@ type stage struct {
 	platform *platform.Platform
 	host     *host.Host
 	listener net.Listener
-	clock    *clock.Movable // nil when live
+	clock    *keptClock // nil when live
 	config   string
 	progress *progress
 	polls    int // of all companies
@@ -113,7 +120,7 @@ var firstDay = time.Date(2026, time.February, 2, 0, 0, 0, 0, time.UTC)
 
 func start(ctx context.Context, opt Options, clk clock.Clock) (*stage, error) {
 	s := &stage{opt: opt, progress: newProgress(opt.Out)}
-	s.clock, _ = clk.(*clock.Movable)
+	s.clock, _ = clk.(*keptClock)
 	l, err := listen(opt.Dir, "arbridge")
 	if err != nil {
 		return nil, err
@@ -160,40 +167,4 @@ func seededDay(opt Options, clk clock.Clock) (time.Time, error) {
 	now := clk.Now()
 	day := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).AddDate(0, 0, -89)
 	return day, os.WriteFile(file, []byte(day.Format(time.DateOnly)), 0o600)
-}
-
-// openClock gives a live run the machine's clock, and a demo a movable one that goes on where an interrupted run was.
-// keep stores its time until the context ends.
-func openClock(opt Options) (clock.Clock, func(context.Context) error, error) {
-	if opt.Live {
-		return clock.System{}, func(context.Context) error { return nil }, nil
-	}
-	file := filepath.Join(opt.Dir, "clock")
-	at := firstDay.AddDate(0, 0, 90).Add(14 * time.Hour)
-	if old, err := os.ReadFile(file); err == nil {
-		was, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(string(old)))
-		if err != nil {
-			return nil, nil, fmt.Errorf("the demo's clock %s: %w; remove the folder to start afresh", file, err)
-		}
-		at = was.Add(2 * time.Second)
-	}
-	clk := clock.NewMovable(at)
-	keep := func(ctx context.Context) error {
-		for {
-			text := clk.Now().Format(time.RFC3339Nano)
-			if err := os.WriteFile(file+".next", []byte(text), 0o600); err != nil {
-				return fmt.Errorf("the demo's clock: %w", err)
-			}
-			if err := os.Rename(file+".next", file); err != nil {
-				return fmt.Errorf("the demo's clock: %w", err)
-			}
-			if (clock.System{}).Sleep(ctx, 50*time.Millisecond) != nil {
-				return nil
-			}
-			if opt.Faults { // the pauses that faults lead to need not be waited for
-				clk.Advance(2 * time.Second)
-			}
-		}
-	}
-	return clk, keep, nil
 }

@@ -37,7 +37,9 @@ func (s *stage) settle(ctx context.Context, doing string) error {
 			return nil
 		}
 		if waiting {
-			s.clock.Advance(min(next.Sub(s.clock.Now())+time.Millisecond, time.Hour))
+			if err := s.clock.move(min(next.Sub(s.clock.Now())+time.Millisecond, time.Hour)); err != nil {
+				return err
+			}
 		}
 	}
 	return errors.New("the demo does not come to rest")

@@ -32,7 +32,9 @@ func (s *stage) toTheEnd(ctx context.Context) error {
 		if err := s.settle(ctx, act.doing); err != nil {
 			return err
 		}
-		s.clock.Advance(2 * time.Hour)
+		if err := s.clock.move(2 * time.Hour); err != nil {
+			return err
+		}
 	}
 	s.progress.end()
 	books, left, err := s.compare(ctx)
