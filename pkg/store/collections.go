@@ -11,23 +11,28 @@ type Collection string
 
 // The collections, with their keys (design: infra/docs/architecture.md, "State").
 const (
-	Records Collection = "records" // company/kind/source id: our sync record
-	Sources Collection = "sources" // company/kind/source id: the ERP's record as last read
-	Journal Collection = "journal" // natural key of an effect
-	Inbox   Collection = "inbox"   // company/vendor event id: a webhook or event as received
-	Cursors Collection = "cursors" // company/feed
-	Leases  Collection = "leases"  // what is being worked on, by whom, until when
-	Issues  Collection = "issues"  // company/cause
-	Runs    Collection = "runs"    // company/flow: the last tick and its counts
-	Audit   Collection = "audit"   // operator actions, append-only
+	Records  Collection = "records"  // company/kind/source id: our sync record
+	Sources  Collection = "sources"  // company/kind/source id: the ERP's record as last read
+	Journal  Collection = "journal"  // natural key of an effect
+	Inbox    Collection = "inbox"    // company/vendor event id: a webhook or event as received
+	Cursors  Collection = "cursors"  // company/feed
+	Leases   Collection = "leases"   // what is being worked on, by whom, until when
+	Issues   Collection = "issues"   // company/cause
+	Runs     Collection = "runs"     // company/flow: the last tick and its counts
+	Audit    Collection = "audit"    // operator actions, append-only
+	Controls Collection = "controls" // company: what operators paused; company/breaker/vendor: what a process stopped calling
 )
 
 // Collections lists every collection.
-var Collections = []Collection{Records, Sources, Journal, Inbox, Cursors, Leases, Issues, Runs, Audit}
+var Collections = []Collection{Records, Sources, Journal, Inbox, Cursors, Leases, Issues, Runs, Audit, Controls}
 
 // TTLField is the field, in Time format, after which a document may be removed by the store's retention. Only
 // collections with retention set it; journal entries of money never do. Reads must not rely on the removal.
 const TTLField = "expire_at"
+
+// Retained lists the collections whose documents may set TTLField. The embedded store removes what expired; on Google Cloud
+// a TTL policy on the field does.
+var Retained = []Collection{Inbox}
 
 // Shape is a query shape that the code uses. Implementations refuse others, and infrastructure must have an index for
 // each: that is how a query can not work here and fail in production (gcp-go-stack 2.3).

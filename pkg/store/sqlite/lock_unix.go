@@ -27,8 +27,7 @@ func acquire(path string) (*fileLock, error) {
 			holder = " (process " + strings.TrimSpace(string(pid)) + ")"
 		}
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = fmt.Errorf("data folder %s is in use by another arbridge%s: stop it or choose another folder",
-				filepath.Dir(path), holder)
+			err = fmt.Errorf("data folder %s %w%s: stop it or choose another folder", filepath.Dir(path), ErrInUse, holder)
 		} else {
 			err = fmt.Errorf("locking data folder %s: %w", filepath.Dir(path), err)
 		}

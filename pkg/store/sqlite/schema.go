@@ -105,7 +105,7 @@ func definitions(tx *sql.Tx, kind, like string) (map[string]string, error) {
 	return found, rows.Err()
 }
 
-// indexes gives one index per shape, by name.
+// indexes gives one index per shape and one per collection with retention, by name.
 func indexes() map[string]string {
 	all := make(map[string]string, len(store.Shapes))
 	for _, s := range store.Shapes {
@@ -117,6 +117,10 @@ func indexes() map[string]string {
 		name := string(s.Collection) + "_by_" + strings.Join(names, "_")
 		// SQLite reads an index in both directions, so a descending shape needs no index of its own.
 		all[name] = `CREATE INDEX ` + name + ` ON ` + string(s.Collection) + ` (` + strings.Join(append(terms, "id"), ", ") + `)`
+	}
+	for _, c := range store.Retained {
+		name := string(c) + "_by_" + store.TTLField
+		all[name] = `CREATE INDEX ` + name + ` ON ` + string(c) + ` (` + field(store.TTLField) + `)`
 	}
 	return all
 }

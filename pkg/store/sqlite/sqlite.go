@@ -28,6 +28,9 @@ import (
 // ErrClosed is a use of a store after Close.
 var ErrClosed = errors.New("store is closed")
 
+// ErrInUse is a file that another process has open for writing.
+var ErrInUse = errors.New("is in use by another arbridge")
+
 // Options are the settings of a store; the zero value is right for production.
 type Options struct {
 	// Readers is the number of connections for reading, 3 when 0.
