@@ -31,6 +31,7 @@ const (
 	KindReceipt    Kind = "receipt"
 	KindActivity   Kind = "activity"
 	KindDocument   Kind = "document"
+	KindCredit     Kind = "credit" // the use of a credit note for invoices
 )
 
 // Invoice is a sales document of the ERP (q360-api 4.4.3). A negative Total makes it a customer credit. All amounts are

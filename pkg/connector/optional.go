@@ -36,6 +36,8 @@ type Credits interface {
 	// ApplyCreditNote applies amount of a credit note to an invoice of the same customer and returns the id of the
 	// payment that stands for it. Voiding that payment takes it back.
 	ApplyCreditNote(ctx context.Context, a CreditApplication, key string) (paymentID string, err error)
+	// OpenInvoices lists the invoices of a customer on which something is left to pay.
+	OpenInvoices(ctx context.Context, customerID string) ([]billing.PortalDocument, error)
 }
 
 // CreditApplication is the use of a credit note for an invoice. All ids are the portal's.
@@ -50,4 +52,10 @@ type CreditApplication struct {
 type Mailer interface {
 	// SendDocument mails a document to one address. The portal queues it; a repetition is a second mail.
 	SendDocument(ctx context.Context, kind billing.Kind, id, name, email string) error
+}
+
+// Metadata finds objects by what was stored with them (invoiced-api 1.6).
+type Metadata interface {
+	// FindCustomersByMetadata returns the customers whose metadata have exactly this value under the name.
+	FindCustomersByMetadata(ctx context.Context, name, value string) ([]billing.PortalCustomer, error)
 }

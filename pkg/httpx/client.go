@@ -225,7 +225,7 @@ func (c *Client) build(ctx context.Context, r Request) (*http.Request, error) {
 	if len(r.Query) > 0 {
 		target += "?" + r.Query.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, r.Method, target, bytes.NewReader(r.Body))
+	req, err := http.NewRequestWithContext(describe(ctx, r), r.Method, target, bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, connector.NewError(connector.ClassBug, r.Op, "building the request: %w", withoutURL(err))
 	}
@@ -264,6 +264,9 @@ func sendOnce(req *http.Request, body []byte) {
 // nothing; everything else leaves a write unknown.
 func (c *Client) lost(r Request, err error) error {
 	err = withoutURL(err)
+	if errors.Is(err, ErrRecorded) {
+		return &connector.Error{Class: connector.ClassUnsupported, Op: r.Op, Err: err}
+	}
 	if errors.Is(err, errRedirect) {
 		return &connector.Error{Class: connector.ClassBadResponse, Op: r.Op, Ambiguous: r.Write, Err: err}
 	}

@@ -11,16 +11,17 @@ type Capability string
 
 // The capabilities of the connector, one for each interface.
 const (
-	CapabilityPortal  Capability = "portal"  // connector.Portal
-	CapabilityFiles   Capability = "files"   // connector.Files
-	CapabilityCredits Capability = "credits" // connector.Credits
-	CapabilityMail    Capability = "mail"    // connector.Mailer
-	CapabilityPDFs    Capability = "pdfs"    // PDFs
+	CapabilityPortal   Capability = "portal"   // connector.Portal
+	CapabilityFiles    Capability = "files"    // connector.Files
+	CapabilityCredits  Capability = "credits"  // connector.Credits
+	CapabilityMail     Capability = "mail"     // connector.Mailer
+	CapabilityMetadata Capability = "metadata" // connector.Metadata
+	CapabilityPDFs     Capability = "pdfs"     // PDFs
 )
 
 // Capabilities lists what the connector can do.
 func Capabilities() []Capability {
-	return []Capability{CapabilityPortal, CapabilityFiles, CapabilityCredits, CapabilityMail, CapabilityPDFs}
+	return []Capability{CapabilityPortal, CapabilityFiles, CapabilityCredits, CapabilityMail, CapabilityMetadata, CapabilityPDFs}
 }
 
 // PDFs reads the portal's own renderings (invoiced-api 1.3).

@@ -21,11 +21,12 @@ import (
 // and every method belongs to a listed capability.
 func TestCapabilitiesAreWhatIsImplemented(t *testing.T) {
 	interfaces := map[Capability]reflect.Type{
-		CapabilityPortal:  reflect.TypeFor[connector.Portal](),
-		CapabilityFiles:   reflect.TypeFor[connector.Files](),
-		CapabilityCredits: reflect.TypeFor[connector.Credits](),
-		CapabilityMail:    reflect.TypeFor[connector.Mailer](),
-		CapabilityPDFs:    reflect.TypeFor[PDFs](),
+		CapabilityPortal:   reflect.TypeFor[connector.Portal](),
+		CapabilityFiles:    reflect.TypeFor[connector.Files](),
+		CapabilityCredits:  reflect.TypeFor[connector.Credits](),
+		CapabilityMail:     reflect.TypeFor[connector.Mailer](),
+		CapabilityMetadata: reflect.TypeFor[connector.Metadata](),
+		CapabilityPDFs:     reflect.TypeFor[PDFs](),
 	}
 	own := reflect.TypeFor[*Connector]()
 	claimed := map[string]bool{}

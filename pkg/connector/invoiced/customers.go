@@ -39,6 +39,33 @@ func (c *Connector) FindCustomers(ctx context.Context, number string) ([]billing
 	return out, nil
 }
 
+// FindCustomersByMetadata implements connector.Metadata. An answer without the value is not believed either.
+func (c *Connector) FindCustomersByMetadata(ctx context.Context, name, value string) ([]billing.PortalCustomer, error) {
+	op := "finding customers by metadata " + name
+	if strings.TrimSpace(name) == "" || strings.TrimSpace(value) == "" {
+		return nil, invalid(op, "metadata", "an empty name or value finds nothing; give both")
+	}
+	found, err := c.api.FindCustomersByMetadata(ctx, name, value)
+	if err != nil {
+		return nil, err
+	}
+	var out []billing.PortalCustomer
+	for _, w := range found {
+		if !like(w.Metadata[name], value) {
+			return nil, inexact(op, false, fmt.Errorf("the portal answered with customer %s, so it ignores the filter", w.ID))
+		}
+		if w.Metadata[name] != value {
+			continue
+		}
+		v, err := c.customer(op, false, w)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
 // like reports whether a filter may take the two numbers for equal.
 func like(a, b string) bool { return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b)) }
 

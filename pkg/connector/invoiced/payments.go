@@ -60,6 +60,26 @@ func (c *Connector) ApplyCreditNote(ctx context.Context, a connector.CreditAppli
 	return string(id), nil
 }
 
+// OpenInvoices implements connector.Credits. The filter narrows the list; what it lets through is checked again.
+func (c *Connector) OpenInvoices(ctx context.Context, customerID string) ([]billing.PortalDocument, error) {
+	op := "listing the open invoices of customer " + customerID
+	found, err := c.api.OpenInvoices(ctx, customerID)
+	if err != nil {
+		return nil, err
+	}
+	var out []billing.PortalDocument
+	for _, w := range found {
+		d, err := c.document(op, false, billing.KindInvoice, w)
+		if err != nil {
+			return nil, err
+		}
+		if d.CustomerID == customerID && !d.Draft && !d.Voided && !d.Closed && d.Balance.Sign() > 0 {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
 // toCreditPayment is the payment that stands for the use of a credit note (invoiced-api 5.3).
 func toCreditPayment(a connector.CreditApplication, form CreditAmount) client.PaymentFields {
 	f := client.PaymentFields{Customer: client.Some(client.ID(a.CustomerID)), Currency: client.Some(a.Amount.Currency().Lower()),

@@ -142,6 +142,19 @@ func wanted(customer, number string) billing.PortalDocument {
 
 func dollars(s string) money.Money { return money.MustParse(s, money.USD) }
 
+func TestFindByMetadataAgainstTheSandbox(t *testing.T) {
+	s := newSite(t)
+	c := s.customer("10023")
+	s.customer("10024")
+	found, err := s.FindCustomersByMetadata(s.ctx, "q360_id", "10023")
+	if err != nil || len(found) != 1 || found[0].ID != c.ID {
+		t.Errorf("found %+v, %v", found, err)
+	}
+	if found, err = s.FindCustomersByMetadata(s.ctx, "q360_id", "1002"); err != nil || len(found) != 0 {
+		t.Errorf("a part of the value finds %+v, %v", found, err)
+	}
+}
+
 func TestRecordsAgainstTheSandbox(t *testing.T) {
 	s := newSite(t)
 	if err := s.Check(s.ctx); err != nil {

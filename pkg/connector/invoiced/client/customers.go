@@ -87,6 +87,11 @@ func (c *Client) FindCustomers(ctx context.Context, number string) ([]Customer, 
 	return all[Customer](ctx, c, "finding customer "+number, url.Values{"filter[number]": {number}}, "customers")
 }
 
+// FindCustomersByMetadata returns the customers with a value in their metadata (invoiced-api 1.6).
+func (c *Client) FindCustomersByMetadata(ctx context.Context, name, value string) ([]Customer, error) {
+	return all[Customer](ctx, c, "finding customers by metadata "+name, url.Values{"metadata[" + name + "]": {value}}, "customers")
+}
+
 // ListCustomers reads a page of all customers in the order of their changes.
 func (c *Client) ListCustomers(ctx context.Context, token string) (List[Customer], error) {
 	return changes(ctx, c, "listing customers", 0, nil, token, func(v Customer) Unix { return v.UpdatedAt }, "customers")

@@ -125,6 +125,12 @@ func (c *Client) FindDocuments(ctx context.Context, r Resource, number string) (
 	return all[Document](ctx, c, op, url.Values{"filter[number]": {number}}, string(r))
 }
 
+// OpenInvoices returns the invoices that the filters for a customer and for unpaid give (invoiced-api 1.6).
+func (c *Client) OpenInvoices(ctx context.Context, customerID string) ([]Document, error) {
+	return all[Document](ctx, c, "listing the open invoices of customer "+customerID,
+		url.Values{"filter[customer]": {customerID}, "filter[paid]": {"0"}}, string(Invoices))
+}
+
 // ListDocuments reads a page of all documents of a kind in the order of their changes.
 func (c *Client) ListDocuments(ctx context.Context, r Resource, token string) (List[Document], error) {
 	op := "listing the portal's " + r.Noun() + "s"
