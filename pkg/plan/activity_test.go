@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -45,5 +46,54 @@ func TestActivity(t *testing.T) {
 				t.Fatalf("got %+v", p.Steps)
 			}
 		})
+	}
+}
+
+func commentAt(id, kind string, second int, text string) billing.Event {
+	return billing.Event{ID: id, Type: kind, At: time.Date(2026, 5, 5, 12, 0, second, 0, time.UTC), Object: billing.KindInvoice, ObjectID: "900", Commented: true, Comment: text}
+}
+
+// TestCommentTexts: in one line, with the author, and never endless.
+func TestCommentTexts(t *testing.T) {
+	for _, c := range []struct{ author, text, want string }{
+		{"", "", "Invoice A1: Comment in the payment portal"},
+		{"Dana Ruiz", "Where is\n the  PO?", "Invoice A1: Comment in the payment portal by Dana Ruiz: Where is the PO?"},
+		{"", strings.Repeat("é", 5000), "Invoice A1: Comment in the payment portal: " + strings.Repeat("é", 2000) + "…"},
+	} {
+		ev := commentAt("7", "invoice.commented", 0, c.text)
+		ev.Author = c.author
+		p := plan.Activity(plan.ActivityInput{Event: ev, Settings: company(), InvoiceNo: "A1", CustomerNo: "C1"})
+		if len(p.Steps) != 1 || p.Steps[0].History.Comment != c.want {
+			t.Errorf("got %.80q", p.Steps[0].History.Comment)
+		}
+	}
+}
+
+// TestSameComment: the flag and the text of one moment belong together, one to one, whatever order they are listed in.
+func TestSameComment(t *testing.T) {
+	flag, text := commentAt("1", "invoice.updated", 10, ""), commentAt("2", "invoice.commented", 11, "a")
+	second, late := commentAt("3", "invoice.commented", 40, "b"), commentAt("4", "invoice.updated", 59, "")
+	far := commentAt("5", "invoice.commented", 11, "c")
+	far.At = far.At.Add(time.Hour)
+	elsewhere := commentAt("6", "invoice.commented", 11, "d")
+	elsewhere.ObjectID = "901"
+	all := []billing.Event{far, second, elsewhere, text, flag}
+	for _, c := range []struct {
+		ev   billing.Event
+		all  []billing.Event
+		want string
+	}{
+		{flag, all, "2"}, {text, all, "1"}, {second, all, ""}, {far, all, ""}, {elsewhere, all, ""},
+		{flag, []billing.Event{flag}, ""}, {flag, nil, ""}, {text, []billing.Event{second}, ""},
+		{late, append([]billing.Event{late}, all...), "3"}, {second, append([]billing.Event{late}, all...), "4"},
+	} {
+		got, found := plan.SameComment(c.ev, c.all)
+		if got.ID != c.want || found != (c.want != "") {
+			t.Errorf("%s of %d events belongs to %q, want %q", c.ev.ID, len(c.all), got.ID, c.want)
+		}
+	}
+	p := plan.Activity(plan.ActivityInput{Event: text, Settings: company(), InvoiceNo: "A1", Same: plan.CommentKey(flag)})
+	if p.Steps[0].Key != "history/c-1" {
+		t.Errorf("key %s", p.Steps[0].Key)
 	}
 }

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -15,56 +14,140 @@ type CustomerInput struct {
 	Source   billing.Customer
 	Settings settings.Company
 	Known    Known
-	Found    []billing.PortalCustomer // with this number, when Known has no id
-	Looked   bool
-	Dest     *billing.PortalCustomer // with Known.PortalID, when the source changed; nil with Looked: deleted there
+	// Memory is what the record remembers of the fields we wrote.
+	Memory Memory
+	// Found are the portal's customers with this number, read when Known has no id. Looked says that they were read.
+	Found  []billing.PortalCustomer
+	Looked bool
+	// Tagged are the portal's customers whose metadata name this one, read when the plan asks with NeedTagged.
+	Tagged     []billing.PortalCustomer
+	TagsLooked bool
+	// Dest is the portal's customer with Known.PortalID, read when the source changed; nil with Looked: deleted there.
+	Dest *billing.PortalCustomer
 }
 
+// NeedTagged asks the caller to look for the customer by its metadata and to plan again; it is never stored.
+const NeedTagged Code = "need_look_by_metadata"
+
 // Customer decides what to do with a customer of the ERP. A field is updated only when the ERP's value changed since we
-// wrote it and the setting says so: what the portal's people filled in stays theirs.
+// wrote it and the setting says so: what the portal's people filled in stays theirs. The AutoPay flag is set at creation
+// and never touched again: customers enroll by themselves.
 func Customer(in CustomerInput) Plan {
-	if in.Known.PortalID != "" && in.Known.Fingerprint == in.Source.Fingerprint() {
-		return stop(None, Because(Unchanged))
-	}
-	if !in.Looked {
-		return Plan{Verdict: Hold, Reasons: []Reason{Because(NeedLook)}}
-	}
-	want := desiredCustomer(in.Source, in.Settings)
-	if in.Known.PortalID != "" {
-		if in.Dest == nil {
-			return stop(Conflict, Because(GoneInPortal))
-		}
-		return patchCustomer(in, *in.Dest, want)
-	}
-	switch len(in.Found) {
-	case 0:
-		if !in.Settings.Customers.Create {
-			return stop(Hold, Because(CustomerNotMade, "customer", in.Source.Number))
-		}
-		return Plan{Verdict: Create, Steps: []Step{{
-			Op: OpCreate, Kind: billing.KindCustomer, Key: key("customer", in.Source.Number), Customer: &want,
-		}}}
-	case 1:
-	default:
-		return stop(Conflict, Because(SeveralWithNumber, "number", want.Number, "count", strconv.Itoa(len(in.Found))))
-	}
-	have := in.Found[0]
-	if owner := have.Metadata[MetaID]; owner != "" && owner != want.Metadata[MetaID] {
-		return stop(Conflict, Because(NumberTaken, "number", want.Number, "owner", owner))
-	}
-	p := patchCustomer(in, have, want)
-	p.Reasons = append(p.Reasons, Because(AlreadyThere))
-	if p.Verdict == None {
-		p.Verdict = Adopt
-	}
+	p, _ := decideCustomer(in)
 	return p
 }
 
+// CustomerMemory is what to remember of the customer once the plan's steps are done.
+func CustomerMemory(in CustomerInput) Memory {
+	_, m := decideCustomer(in)
+	return m
+}
+
+func decideCustomer(in CustomerInput) (Plan, Memory) {
+	if in.Known.PortalID != "" && in.Known.Fingerprint == in.Source.Fingerprint() && RecipientsRight(in.Memory, in.Settings) {
+		return stop(None, Because(Unchanged)), in.Memory
+	}
+	if !in.Looked {
+		return stop(Hold, Because(NeedLook)), in.Memory
+	}
+	if in.Known.PortalID != "" {
+		if in.Dest == nil {
+			return stop(Conflict, Because(GoneInPortal)), in.Memory
+		}
+		return patchCustomer(in, *in.Dest)
+	}
+	have, refused := matchCustomer(in)
+	if refused != nil {
+		return *refused, in.Memory
+	}
+	if have != nil {
+		p, m := patchCustomer(in, *have)
+		p.Reasons = append(p.Reasons, Because(AlreadyThere))
+		if have.Number != in.Source.Number {
+			p.Reasons = append(p.Reasons, Because(FoundByMetadata, "number", have.Number))
+		}
+		if p.Verdict == None {
+			p.Verdict = Adopt
+		}
+		return p, m
+	}
+	if !in.Settings.Customers.Create {
+		return stop(Hold, Because(CustomerNotMade, "customer", in.Source.Number)), in.Memory
+	}
+	return createCustomer(in)
+}
+
+// Matched is the customer of the portal that an adopting plan is about; nil for any other plan.
+func Matched(in CustomerInput) *billing.PortalCustomer {
+	if in.Known.PortalID != "" || !in.Looked {
+		return nil
+	}
+	have, refused := matchCustomer(in)
+	if refused != nil {
+		return nil
+	}
+	return have
+}
+
+// matchCustomer finds the portal's customer by its number, then by its metadata where that is wanted; never by its name
+// (customers.match, invoiced-api 14.1). A plan says why there can be no answer.
+func matchCustomer(in CustomerInput) (*billing.PortalCustomer, *Plan) {
+	number := in.Source.Number
+	refuse := func(v Verdict, r Reason) (*billing.PortalCustomer, *Plan) {
+		p := stop(v, r)
+		return nil, &p
+	}
+	if len(in.Found) > 1 {
+		return refuse(Conflict, Because(SeveralWithNumber, "number", number, "count", strconv.Itoa(len(in.Found))))
+	}
+	taken := ""
+	if len(in.Found) == 1 {
+		have := in.Found[0]
+		if taken = have.Metadata[MetaID]; taken == "" || taken == number {
+			return &have, nil
+		}
+	}
+	if in.Settings.Customers.Match == "number_then_metadata" {
+		switch {
+		case !in.TagsLooked:
+			return refuse(Hold, Because(NeedTagged))
+		case len(in.Tagged) > 1:
+			return refuse(Conflict, Because(SeveralTagged, "number", number, "count", strconv.Itoa(len(in.Tagged))))
+		case len(in.Tagged) == 1:
+			have := in.Tagged[0]
+			return &have, nil
+		}
+	}
+	if taken != "" {
+		return refuse(Conflict, Because(NumberTaken, "number", number, "owner", taken))
+	}
+	return nil, nil
+}
+
+func createCustomer(in CustomerInput) (Plan, Memory) {
+	set := in.Settings
+	want := desiredCustomer(in.Source, set)
+	m := Memory{
+		memoryName: digest(want.Name), memoryTerms: digest(want.Terms), memoryPhone: digest(want.Phone),
+		memoryAddress: digest(addressText(want.Address)), memoryEmail: digest(want.Email), memoryRecipients: recipients(set),
+	}
+	if set.Mode == settings.ModeSandbox {
+		want.Email = safe(want.Email, set)
+		if want.Chase {
+			want.Chase, m[keptChase] = false, "true"
+		}
+	}
+	return Plan{Verdict: Create, Steps: []Step{{
+		Op: OpCreate, Kind: billing.KindCustomer, Key: key("customer", in.Source.Number), Customer: &want,
+	}}}, m
+}
+
+// desiredCustomer is the customer as it would be in a live company.
 func desiredCustomer(src billing.Customer, set settings.Company) billing.PortalCustomer {
 	c := billing.PortalCustomer{
 		Number: src.Number, Name: clip(cmp.Or(strings.TrimSpace(src.Name), src.Number), maxName), Phone: src.Phone,
-		Currency: cmp.Or(src.Currency, set.Currency), Chase: set.Customers.Chase && set.Mode != settings.ModeSandbox,
-		AutoPay:  set.AutoPayCustomers[src.Number] == settings.AutoPayAll,
+		Currency: cmp.Or(src.Currency, set.Currency), Chase: set.Customers.Chase,
+		AutoPay:  set.For(src.Number).AutoPay == settings.AutoPayAll,
 		Metadata: map[string]string{MetaID: src.Number, MetaNumber: src.Number, MetaSource: "arbridge"},
 	}
 	c.Terms, _ = terms(src.Terms, set)
@@ -72,7 +155,7 @@ func desiredCustomer(src billing.Customer, set settings.Company) billing.PortalC
 		c.Address = address(src, set)
 	}
 	if primary, ok := primaryContact(src, set); ok {
-		c.Email = safe(primary.Email, set)
+		c.Email = strings.ToLower(primary.Email)
 	}
 	return c
 }
@@ -84,7 +167,7 @@ func address(src billing.Customer, set settings.Company) billing.Address {
 	return src.Main
 }
 
-// safe is the only place an e-mail address passes on its way to the portal: in sandbox mode it becomes the safe one (F17).
+// safe is the address that may be stored in place of an e-mail address: in sandbox mode the safe one (F17).
 func safe(email string, set settings.Company) string {
 	if email == "" || set.Mode != settings.ModeSandbox {
 		return strings.ToLower(email)
@@ -92,119 +175,63 @@ func safe(email string, set settings.Company) string {
 	return strings.ToLower(set.SafeEmail)
 }
 
-// patchCustomer compares the fields that are kept up to date with what the portal has.
-func patchCustomer(in CustomerInput, have, want billing.PortalCustomer) Plan {
-	set := in.Settings.Customers
+// patchCustomer compares the fields that are kept up to date with what the portal has, and what we wrote before.
+func patchCustomer(in CustomerInput, have billing.PortalCustomer) (Plan, Memory) {
+	set, want, m := in.Settings.Customers, desiredCustomer(in.Source, in.Settings), in.Memory.clone()
 	var p billing.CustomerPatch
-	var changed bool
-	patch := func(on bool, have, want string, field **string) {
-		if on && want != "" && have != want {
-			*field, changed = &want, true
+	patch := func(on bool, name, have, want string, field **string) {
+		if !on || want == "" || m[name] == digest(want) {
+			return
+		}
+		m[name] = digest(want)
+		if have != want {
+			*field = &want
 		}
 	}
-	patch(set.Updates("name"), have.Name, want.Name, &p.Name)
-	patch(set.Updates("terms"), have.Terms, want.Terms, &p.Terms)
-	patch(set.Updates("phone"), have.Phone, want.Phone, &p.Phone)
-	patch(in.Settings.Mode == settings.ModeSandbox, have.Email, want.Email, &p.Email)
-	if set.SyncAddress && set.UpdateAddress && !want.Address.IsZero() && have.Address != want.Address {
-		p.Address, changed = &want.Address, true
+	patch(set.Updates("name"), memoryName, have.Name, want.Name, &p.Name)
+	patch(set.Updates("terms"), memoryTerms, have.Terms, want.Terms, &p.Terms)
+	patch(set.Updates("phone"), memoryPhone, have.Phone, want.Phone, &p.Phone)
+	if a := digest(addressText(want.Address)); set.SyncAddress && set.UpdateAddress && !want.Address.IsZero() && m[memoryAddress] != a {
+		m[memoryAddress] = a
+		if have.Address != want.Address {
+			p.Address = &want.Address
+		}
 	}
-	if !changed {
-		return stop(None, Because(Unchanged))
+	patchRecipient(in, have, want, &p, m)
+	if p == (billing.CustomerPatch{}) {
+		return stop(None, Because(Unchanged)), m
 	}
 	return Plan{Verdict: Update, Steps: []Step{{
 		Op: OpUpdate, Kind: billing.KindCustomer, Target: have.ID, Patch: &p,
 		Key: key("customer", in.Source.Number, in.Source.Fingerprint()),
-	}}}
+	}}}, m
 }
 
-// ContactsInput is everything the decision on a customer's contacts depends on.
-type ContactsInput struct {
-	Source     billing.Customer
-	Settings   settings.Company
-	CustomerID string
-	// Have are the portal's contacts of the customer; empty for a customer we have just created.
-	Have []billing.PortalContact
-	// Known maps our contact numbers to the portal's contact ids.
-	Known map[string]string
-}
-
-// Contacts decides on the contacts of a customer that is in the portal (F04). They are matched by the id we remember,
-// then by e-mail in lower case; contacts that others made are left alone.
-func Contacts(in ContactsInput) Plan {
-	if !in.Settings.Contacts.Sync {
-		return Plan{Verdict: None}
+// patchRecipient decides on the customer's own e-mail address and its reminders. The address is the portal's own as soon
+// as somebody changed it there.
+func patchRecipient(in CustomerInput, have, want billing.PortalCustomer, p *billing.CustomerPatch, m Memory) {
+	s := newShield(in.Memory, in.Settings)
+	follow := in.Settings.Contacts.Sync && in.Settings.Contacts.Update
+	address := strings.ToLower(have.Email)
+	first := in.Known.PortalID == "" && address == ""
+	email, kept := s.judge(recipient{have: address, want: want.Email, known: m[memoryEmail], kept: m[keptEmail]}, follow || first, first)
+	if email != address {
+		p.Email = &email
 	}
-	byID, byEmail := map[string]billing.PortalContact{}, map[string]billing.PortalContact{}
-	for _, h := range in.Have {
-		byID[h.ID] = h
-		byEmail[strings.ToLower(h.Email)+"\x00"+h.Name] = h
+	if !s.on && email == want.Email && email != "" {
+		m[memoryEmail] = digest(email)
 	}
-	primary, _ := primaryContact(in.Source, in.Settings)
-	p := Plan{Verdict: None}
-	for _, c := range wantedContacts(in.Source, in.Settings) {
-		want := billing.PortalContact{
-			CustomerID: in.CustomerID, Name: clip(cmp.Or(c.Name, c.Email), maxName), Title: c.Title, Phone: c.Phone,
-			Email: safe(c.Email, in.Settings), Primary: c.Number == primary.Number,
+	keep(m, keptEmail, kept)
+	on, off := true, false
+	switch {
+	case s.on && have.Chase:
+		p.Chase = &off
+		m[keptChase] = "true"
+	case s.leaves() && m[keptChase] != "":
+		if !have.Chase {
+			p.Chase = &on
 		}
-		have, ok := byID[in.Known[c.Number]]
-		if !ok {
-			have, ok = byEmail[want.Email+"\x00"+want.Name]
-		}
-		want.ID = have.ID
-		switch {
-		case !ok:
-			p.Steps = append(p.Steps, Step{Op: OpCreate, Kind: billing.KindContact, Key: key("contact", in.Source.Number, c.Number), Target: c.Number, Contact: &want})
-		case have != want && in.Settings.Contacts.Update:
-			p.Steps = append(p.Steps, Step{Op: OpUpdate, Kind: billing.KindContact, Key: key("contact", in.Source.Number, c.Number, in.Source.Fingerprint()), Target: c.Number, Contact: &want})
-		}
+		delete(m, keptChase)
 	}
-	if len(p.Steps) > 0 {
-		p.Verdict = Update
-	}
-	return p
-}
-
-// wantedContacts are the active contacts with an e-mail address in a wanted role, by number.
-func wantedContacts(src billing.Customer, set settings.Company) []billing.Contact {
-	var out []billing.Contact
-	for _, c := range src.Contacts {
-		if c.Active && c.Email != "" && hasRole(c, set.Contacts.Roles) {
-			out = append(out, c)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b billing.Contact) int { return cmp.Compare(a.Number, b.Number) })
-	return out
-}
-
-func hasRole(c billing.Contact, roles []string) bool {
-	for _, r := range roles {
-		if r == "ALL" || slices.Contains(c.Roles, billing.Role(r)) {
-			return true
-		}
-	}
-	return false
-}
-
-// primaryContact is the wanted contact that becomes primary: the main contact if it has the primary role, else the first
-// with that role, else the first wanted one.
-func primaryContact(src billing.Customer, set settings.Company) (billing.Contact, bool) {
-	wanted := wantedContacts(src, set)
-	if len(wanted) == 0 {
-		return billing.Contact{}, false
-	}
-	best, rank := wanted[0], 0
-	for _, c := range wanted {
-		r := 1
-		if hasRole(c, []string{set.Contacts.PrimaryRole}) {
-			r = 2
-			if c.Number == src.MainContact {
-				r = 3
-			}
-		}
-		if r > rank {
-			best, rank = c, r
-		}
-	}
-	return best, true
+	m[memoryRecipients] = recipients(in.Settings)
 }

@@ -151,9 +151,9 @@ func TestSandboxStoresOnlyTheSafeAddress(t *testing.T) {
 func TestContactOrderDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		in := plan.ContactsInput{Source: customer(), Settings: company(), CustomerID: "77"}
-		want := digests(plan.Contacts(in))
+		want := digests(plan.Contacts(in).Plan)
 		in.Source.Contacts = rapid.Permutation(in.Source.Contacts).Draw(r, "order")
-		if got := digests(plan.Contacts(in)); !slices.Equal(got, want) {
+		if got := digests(plan.Contacts(in).Plan); !slices.Equal(got, want) {
 			r.Fatalf("order changed the plan")
 		}
 	})

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"regexp"
 	"strings"
 
@@ -26,6 +27,7 @@ var discountTerms = regexp.MustCompile(`^\s*\d+(\.\d+)?\s*%`)
 const (
 	maxName        = 255  // characters of a portal line's name [assumed, invoiced-api 11.2]
 	maxDescription = 4000 // characters of a description
+	maxMetadata    = 10   // keys of an object's metadata (invoiced-api 11.1)
 )
 
 // desired is the portal document that the source should become. Its Total is the ERP's, always.
@@ -44,7 +46,7 @@ func desired(in InvoiceInput) (billing.PortalDocument, []Reason) {
 	if kind == billing.KindInvoice {
 		doc.DueDate = src.DueDate
 		doc.AutoPay = autoPay(src, set)
-		doc.MarkSent = set.Invoices.Send == "mark_sent" || set.Mode == settings.ModeSandbox
+		doc.MarkSent = set.Invoices.Send == "mark_sent" || Mails(kind, set) || set.Mode == settings.ModeSandbox // no second e-mail by the portal itself
 		var dropped bool
 		if doc.Terms, dropped = terms(src.Terms, set); dropped {
 			reasons = append(reasons, Because(DiscountTerms, "terms", src.Terms))
@@ -86,12 +88,15 @@ func negated(src billing.Invoice) billing.Invoice {
 	return src
 }
 
+// autoPay applies the rule of the customer, or the company's (F14).
 func autoPay(src billing.Invoice, set settings.Company) bool {
-	rule := set.AutoPay
-	if r, ok := set.AutoPayCustomers[src.CustomerNo]; ok {
-		rule = r
+	switch set.For(src.CustomerNo).AutoPay {
+	case settings.AutoPayAll:
+		return true
+	case settings.AutoPayContracts:
+		return src.ContractNo != ""
 	}
-	return rule == settings.AutoPayAll || rule == settings.AutoPayContracts && src.ContractNo != ""
+	return false
 }
 
 // terms maps the ERP's terms; dropped reports terms that would change the total in the portal.
@@ -123,19 +128,28 @@ func items(src billing.Invoice, set settings.Company, detail bool) ([]billing.Po
 		lines = lines.Add(l.Amount)
 		out = append(out, item(l, src.Currency, set))
 	}
-	if lines.Equal(net) { // the freight is a line already, or there is none
+	difference, apart := gap(net.Sub(lines), freight)
+	if apart {
+		out = withFreight(out, freight)
+	}
+	if difference.IsZero() {
 		return out, tax, nil
 	}
-	difference := net.Sub(freight).Sub(lines)
-	if difference.IsZero() {
-		return withFreight(out, freight), tax, nil
-	}
 	if difference.Abs().Cmp(set.Invoices.Variance.In(src.Currency)) <= 0 {
-		out = append(withFreight(out, freight), fixed("Rounding", difference))
-		return out, tax, []Reason{Because(RoundingLine, "difference", difference.String())}
+		return append(out, fixed("Rounding", difference)), tax, []Reason{Because(RoundingLine, "difference", difference.String())}
 	}
 	reason := Because(LinesDoNotAddUp, "lines", lines.Add(freight).Add(tax).String(), "total", src.Total.String())
 	return withFreight([]billing.PortalItem{summary(src, set, net.Sub(freight))}, freight), tax, []Reason{reason}
+}
+
+// gap is what the lines lack, and whether the freight comes on top of them. Where the lines with it are nearer to the total
+// than without, it is one of the lines already and is not added again (q360-api 4.4.3).
+func gap(missing, freight money.Money) (difference money.Money, apart bool) {
+	with := missing.Sub(freight)
+	if missing.Abs().Cmp(with.Abs()) < 0 {
+		return missing, false
+	}
+	return with, !freight.IsZero()
 }
 
 func withFreight(items []billing.PortalItem, freight money.Money) []billing.PortalItem {
@@ -145,6 +159,41 @@ func withFreight(items []billing.PortalItem, freight money.Money) []billing.Port
 	f := fixed("Freight", freight)
 	f.Type = "shipping"
 	return append(items, f)
+}
+
+// statusPending is the portal's status of a document with a payment that has not settled (invoiced-api 4.3).
+const statusPending = "pending"
+
+// lateFees is what the portal added to a document by itself (invoiced-api 4.6).
+func lateFees(d billing.PortalDocument) money.Money {
+	sum := money.Zero(d.Currency)
+	for _, it := range d.Items {
+		if it.Type == "late_fee" {
+			sum = sum.Add(money.Round(it.Quantity.Mul(it.UnitCost), d.Currency))
+		}
+	}
+	return sum
+}
+
+// withPortals is the wanted document with what the portal owns of the one that is there: whether it was issued, collected
+// automatically or annotated there is nobody's business here, and metadata of others is not ours to remove.
+func withPortals(want, have billing.PortalDocument, set settings.Company) billing.PortalDocument {
+	want.Draft = have.Draft
+	want.AutoPay = want.AutoPay || have.AutoPay
+	if set.Invoices.Comment != "notes" || want.Notes == "" {
+		want.Notes = have.Notes
+	}
+	merged := maps.Clone(have.Metadata)
+	if merged == nil {
+		merged = map[string]string{}
+	}
+	for _, name := range []string{MetaID, MetaHash, MetaSource, MetaNumber, MetaCompany} {
+		if _, there := merged[name]; there || len(merged) < maxMetadata {
+			merged[name] = want.Metadata[name]
+		}
+	}
+	want.Metadata = merged
+	return want
 }
 
 func summary(src billing.Invoice, set settings.Company, amount money.Money) billing.PortalItem {

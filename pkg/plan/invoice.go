@@ -1,10 +1,12 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
 	"github.com/arbridge/arbridge/pkg/billing"
+	"github.com/arbridge/arbridge/pkg/money"
 	"github.com/arbridge/arbridge/pkg/settings"
 )
 
@@ -22,6 +24,8 @@ type InvoiceInput struct {
 	Dest *billing.PortalDocument
 	// HasPDF says that a document is attached, which chooses the line detail.
 	HasPDF bool
+	// File is what looking for the ERP's file gave; it is asked for with NeedFile.
+	File FileLook
 }
 
 // Known is what we remember of a document from our last write.
@@ -33,8 +37,10 @@ type Known struct {
 
 // Invoice decides what to do with a posted invoice or customer credit of the ERP. The cheap checks come first, so that a
 // caller can ask with little: without CustomerID the plan is Hold with WaitsForCustomer, without Looked it is Hold with
-// NeedLook — the only answers that ask the caller to read more.
-func Invoice(in InvoiceInput) Plan {
+// NeedLook, without File.Looked it may be Hold with NeedFile — the only answers that ask the caller to read more.
+func Invoice(in InvoiceInput) Plan { return withFile(in, invoice(in)) }
+
+func invoice(in InvoiceInput) Plan {
 	if p, no := qualify(in); no {
 		return p
 	}
@@ -60,7 +66,10 @@ const NeedLook Code = "need_look"
 // qualify applies the rules of F15 and F16 in a fixed order; the first that excludes is the reason given.
 func qualify(in InvoiceInput) (Plan, bool) {
 	src, set := in.Source, in.Settings
-	known := in.Known.PortalID != ""
+	known, bad := in.Known.PortalID != "", unusable(src)
+	if p, no := misplaced(src, set, known, bad); no {
+		return p, true
+	}
 	for _, rule := range []struct {
 		out    bool
 		reason Reason
@@ -70,12 +79,14 @@ func qualify(in InvoiceInput) (Plan, bool) {
 		{known, Reason{}}, // what is in the portal stays in the sync whatever the rules below say today
 		{string(posted(src)) < set.Qualify.StartDate, Because(BeforeStart, "posted", string(posted(src)), "start", set.Qualify.StartDate)},
 		{src.Total.IsZero() && set.Invoices.ZeroTotal != "send", Because(ZeroTotal)},
-		{excluded(src.PayMethod, set.Qualify.PayMethods, set.Qualify.ExcludePayMethod), Because(MethodExcluded, "method", src.PayMethod)},
-		{excluded(src.Type, set.Qualify.InvoiceTypes, nil), Because(TypeExcluded, "type", src.Type)},
-		{excluded(src.CustomerNo, set.Qualify.Customers, set.Qualify.ExcludeCustomers), Because(CustomerExcluded, "customer", src.CustomerNo)},
+		{outside(src.PayMethod, set.Qualify.PayMethods), Because(MethodExcluded, "method", src.PayMethod, "setting", "qualify.payment_methods")},
+		{slices.Contains(set.Qualify.ExcludePayMethod, src.PayMethod), Because(MethodExcluded, "method", src.PayMethod, "setting", "qualify.exclude_payment_methods")},
+		{outside(src.Type, set.Qualify.InvoiceTypes), Because(TypeExcluded, "type", src.Type)},
+		{outside(src.CustomerNo, set.Qualify.Customers), Because(CustomerExcluded, "customer", src.CustomerNo, "setting", "qualify.customers")},
+		{slices.Contains(set.Qualify.ExcludeCustomers, src.CustomerNo), Because(CustomerExcluded, "customer", src.CustomerNo, "setting", "qualify.exclude_customers")},
 		{src.Total.Sign() < 0 && !set.CreditNotes.Sync, Because(CreditsOff)},
 		{!src.Total.IsZero() && src.Balance.IsZero(), Because(SettledInERP)},
-		{below(src, set), Because(BalanceBelow, "balance", src.Balance.String())},
+		{bad == "" && below(src, set), Because(BalanceBelow, "balance", src.Balance.String())},
 	} {
 		if rule.out && rule.reason.Code == "" {
 			return Plan{}, false
@@ -90,6 +101,41 @@ func qualify(in InvoiceInput) (Plan, bool) {
 	return Plan{}, false
 }
 
+// misplaced tells what left the sync after it was sent, and what can not be computed with.
+func misplaced(src billing.Invoice, set settings.Company, known bool, bad string) (Plan, bool) {
+	ours := src.CompanyNo == set.Q360Company
+	switch {
+	case known && !ours:
+		return stop(Conflict, Because(MovedCompany, "company", src.CompanyNo)), true
+	case known && !src.Posted:
+		return stop(Conflict, Because(NoLongerPosted)), true
+	case ours && src.Posted && bad != "":
+		return stop(Conflict, Because(BadSource, "problem", bad)), true
+	}
+	return Plan{}, false
+}
+
+// unusable names an amount in another currency than the document's, which nothing could be computed with.
+func unusable(src billing.Invoice) string {
+	if src.Currency == "" {
+		return "it has no currency; correct it in the ERP"
+	}
+	amounts := map[string]money.Money{"tax": src.Tax, "freight": src.Freight, "total": src.Total, "balance": src.Balance}
+	for _, l := range src.Lines {
+		amounts["amount of line "+l.ID] = l.Amount
+	}
+	bad := ""
+	for name, m := range amounts {
+		if cur := m.Currency(); cur != src.Currency && (cur != "" || !m.IsZero()) && (bad == "" || name < bad) {
+			bad = name
+		}
+	}
+	if bad == "" {
+		return ""
+	}
+	return "its " + bad + " is in " + cmp.Or(string(amounts[bad].Currency()), "no currency") + " and it is in " + string(src.Currency) + "; correct it in the ERP"
+}
+
 func posted(src billing.Invoice) billing.Date {
 	if src.PostedDate != "" {
 		return src.PostedDate
@@ -97,9 +143,8 @@ func posted(src billing.Invoice) billing.Date {
 	return src.Date
 }
 
-func excluded(value string, only, never []string) bool {
-	return len(only) > 0 && !slices.Contains(only, value) || slices.Contains(never, value)
-}
+// outside reports whether a list is given and the value is none of it.
+func outside(value string, only []string) bool { return len(only) > 0 && !slices.Contains(only, value) }
 
 func below(src billing.Invoice, set settings.Company) bool {
 	least := set.Qualify.MinBalance.In(src.Currency)
@@ -123,6 +168,8 @@ func first(in InvoiceInput, want billing.PortalDocument, reasons []Reason) Plan 
 		return stop(Conflict, Because(NumberTaken, "number", want.Number, "owner", owner))
 	case have.Voided:
 		return stop(Conflict, Because(VoidedInPortal))
+	case have.CustomerID != "" && have.CustomerID != want.CustomerID:
+		return stop(Conflict, Because(CustomerDiffers, "customer", in.Source.CustomerNo))
 	case have.Currency == want.Currency && have.Total.Equal(want.Total):
 		return Plan{Verdict: Adopt, Reasons: append(reasons, Because(AlreadyThere))}
 	}
@@ -143,14 +190,23 @@ func change(in InvoiceInput, want billing.PortalDocument, reasons []Reason) Plan
 		return stop(Conflict, Because(GoneInPortal))
 	case have.Voided:
 		return stop(Conflict, Because(VoidedInPortal))
+	case have.CustomerID != "" && have.CustomerID != want.CustomerID:
+		return stop(Conflict, Because(CustomerDiffers, "customer", in.Source.CustomerNo))
 	case in.Settings.Invoices.Update == "never":
 		return stop(Conflict, Because(UpdatesOff))
 	case !have.Paid().IsZero():
-		if have.Total.Equal(want.Total) {
+		if have.Total.Sub(lateFees(*have)).Equal(want.Total) {
 			return stop(None, Because(Unchanged)) // texts changed; the amount that was paid on did not
 		}
 		return stop(Conflict, Because(ChangedWhenPaid, "total", want.Total.String(), "paid", have.Paid().String(), "portal", have.Total.String()))
+	case have.Status == statusPending:
+		return stop(Hold, Because(PaymentInFlight))
+	case have.Closed:
+		return stop(Conflict, Because(ClosedInPortal, "total", want.Total.String()))
+	case !lateFees(*have).IsZero():
+		return stop(Conflict, Because(LateFees, "fees", lateFees(*have).String()))
 	}
+	want = withPortals(want, *have, in.Settings)
 	step := Step{
 		Op: OpUpdate, Kind: want.Kind, Target: have.ID, Expect: have.Total.String(), Document: &want,
 		Key: key(string(want.Kind), want.Number, in.Source.Fingerprint()),

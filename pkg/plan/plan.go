@@ -36,6 +36,7 @@ const (
 	OpCreate Op = "create"
 	OpUpdate Op = "update"
 	OpDelete Op = "delete"
+	OpVoid   Op = "void" // the document stays and counts no more
 )
 
 // Step is one effect on a vendor. Exactly one of the bodies is set, after Kind.
@@ -47,13 +48,16 @@ type Step struct {
 	// Target is the vendor's id of what is updated or deleted.
 	Target string `json:"target,omitempty"`
 	// Expect is the destination's total the plan was made from; the step is dropped and planned again if it moved.
-	Expect   string                  `json:"expect,omitempty"`
-	Document *billing.PortalDocument `json:"document,omitempty"`
-	Customer *billing.PortalCustomer `json:"customer,omitempty"`
-	Patch    *billing.CustomerPatch  `json:"patch,omitempty"`
-	Contact  *billing.PortalContact  `json:"contact,omitempty"`
-	Receipt  *billing.Receipt        `json:"receipt,omitempty"`
-	History  *billing.HistoryEntry   `json:"history,omitempty"`
+	Expect     string                  `json:"expect,omitempty"`
+	Document   *billing.PortalDocument `json:"document,omitempty"`
+	Customer   *billing.PortalCustomer `json:"customer,omitempty"`
+	Patch      *billing.CustomerPatch  `json:"patch,omitempty"`
+	Contact    *billing.PortalContact  `json:"contact,omitempty"`
+	Receipt    *billing.Receipt        `json:"receipt,omitempty"`
+	History    *billing.HistoryEntry   `json:"history,omitempty"`
+	Credit     *CreditUse              `json:"credit,omitempty"`
+	Attachment *Attachment             `json:"attachment,omitempty"`
+	Mail       *Mail                   `json:"mail,omitempty"`
 }
 
 // Plan is a decision.

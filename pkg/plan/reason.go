@@ -63,6 +63,8 @@ const (
 	ReceiptMismatch  Code = "receipt_mismatch"
 	ReceiptAttempts  Code = "receipt_attempts_used_up"
 	ReadOnly         Code = "read_only"
+	FlowPaused       Code = "flow_paused"
+	LeftAlone        Code = "left_alone"
 	Paused           Code = "paused"
 	OutcomeUnknown   Code = "outcome_unknown"
 	VendorRefused    Code = "vendor_refused"
@@ -73,6 +75,51 @@ const (
 	ActivityOff      Code = "activity_off"
 	WaitsForCustomer Code = "waits_for_customer"
 	InternalError    Code = "internal_error"
+
+	WaitsForFile    Code = "waits_for_pdf"
+	FileMissing     Code = "pdf_missing"
+	FileEmpty       Code = "pdf_empty"
+	FileTooLarge    Code = "pdf_too_large"
+	FileNoPDF       Code = "pdf_broken"
+	FileUnreadable  Code = "pdf_unreadable"
+	FileOverdue     Code = "pdf_overdue"
+	FilesOff        Code = "pdfs_off"
+	WaitsForInvoice Code = "waits_for_invoice"
+	MailWaits       Code = "email_waits"
+	MailUnknown     Code = "email_unknown"
+	MailRefused     Code = "email_refused"
+	MailNobody      Code = "email_nobody"
+
+	NoLongerPosted  Code = "no_longer_posted"
+	MovedCompany    Code = "moved_to_other_company"
+	GoneInERP       Code = "gone_in_erp"
+	GoneBefore      Code = "gone_before_sync"
+	GoneWhenPaid    Code = "gone_after_payment"
+	GoneChecking    Code = "gone_is_checked"
+	GoneVoided      Code = "gone_and_voided"
+	GoneOnBoth      Code = "gone_on_both_sides"
+	GoneDraft       Code = "gone_as_draft"
+	CustomerDiffers Code = "customer_differs"
+	PaymentInFlight Code = "payment_in_flight"
+	ClosedInPortal  Code = "closed_in_portal"
+	LateFees        Code = "late_fees"
+	SeveralTagged   Code = "several_with_metadata"
+	FoundByMetadata Code = "found_by_metadata"
+
+	RefundedWhole     Code = "refunded_in_full"
+	RefundedBefore    Code = "refunded_before_posting"
+	ChangedWhenPosted Code = "changed_after_posting"
+	ClosedPeriod      Code = "period_closed"
+	CurrencyDiffers   Code = "currency_differs"
+	InvoiceUnposted   Code = "invoice_not_posted"
+	UnknownPayer      Code = "unknown_payer"
+	OtherOwner        Code = "handled_by_other_company"
+	FeeOneLine        Code = "fee_in_one_line"
+	FeeUnapplied      Code = "fee_unapplied"
+	CreditApplied     Code = "credit_applied"
+	CreditLeft        Code = "credit_left"
+	CreditWaits       Code = "credit_waits"
+	CreditsMissing    Code = "credits_not_supported"
 )
 
 // words says each reason in plain words.
@@ -81,9 +128,9 @@ var words = map[Code]string{
 	NotPosted:         "is not posted in the ERP yet",
 	BeforeStart:       "was posted on {posted}, before the start date {start}",
 	ZeroTotal:         "has a total of zero",
-	MethodExcluded:    "payment method {method} is not synced (qualify.payment_methods)",
+	MethodExcluded:    "payment method {method} is not synced ({setting})",
 	TypeExcluded:      "invoice type {type} is not synced (qualify.invoice_types)",
-	CustomerExcluded:  "customer {customer} is not part of the sync (qualify.customers)",
+	CustomerExcluded:  "customer {customer} is not part of the sync ({setting})",
 	BalanceBelow:      "balance {balance} is below the minimum (qualify.min_balance)",
 	SettledInERP:      "was settled in the ERP before it reached the portal: nothing is left to pay",
 	PartlyPaidInERP:   "{paid} of {total} was settled in the ERP before the sync",
@@ -96,9 +143,9 @@ var words = map[Code]string{
 	DiscountTerms:     "terms {terms} would make the portal grant a discount: sent without them",
 	MixedSigns:        "the tax or freight has the other sign than the total: sent as one line",
 	Unchanged:         "nothing changed",
-	AlreadyThere:      "was in the portal already with the same total",
-	NumberTaken:       "number {number} is taken in the portal by a document of {owner}",
-	SeveralWithNumber: "the portal has {count} documents with number {number}",
+	AlreadyThere:      "was in the portal already",
+	NumberTaken:       "number {number} is taken in the portal by that of {owner}",
+	SeveralWithNumber: "the portal has {count} with number {number}",
 	PortalDiffers:     "the portal's total is {portal}, the ERP's is {total}",
 	ChangedWhenPaid:   "changed in the ERP to {total} after {paid} of {portal} was paid in the portal",
 	UpdatesOff:        "changed in the ERP, but updates are off (invoices.update)",
@@ -119,9 +166,9 @@ var words = map[Code]string{
 	NoMethod:         "no ERP payment method for {method} (payments.methods_map)",
 	Overpayment:      "pays {amount} on invoice {invoice}, whose balance in the ERP is {balance}",
 	OnAccount:        "{amount} stays on the customer's account",
-	Refunded:         "{amount} was refunded after receipt {receipt} was posted: correct it in the ERP",
-	Disputed:         "is disputed by the payer; receipt {receipt} stays until that is decided",
-	ReversedAfter:    "was voided or returned after receipt {receipt} over {amount} was posted: reverse it in the ERP",
+	Refunded:         "{amount} of payment {payment} was refunded after receipt {receipt} was posted: book the refund in the ERP",
+	Disputed:         "payment {payment} over {amount} is disputed by the payer: receipt {receipt} stays until that is decided; reverse it in the ERP if the payer wins",
+	ReversedAfter:    "payment {payment} was voided or returned after receipt {receipt} over {amount} was posted: reverse the receipt in the ERP",
 	FeeAllocated:     "convenience fee {fee} is spread over its invoices",
 	FeeExcluded:      "convenience fee {fee} is left out of the receipt (fees.strategy)",
 	HeldForEntry:     "receipt {reference} waits to be keyed in by hand (payments.receipt_mode)",
@@ -130,6 +177,8 @@ var words = map[Code]string{
 	ReceiptMismatch:  "receipt {receipt} in the ERP is not what was sent: {problem}",
 	ReceiptAttempts:  "{attempts} attempts to post the receipt did not succeed: a person decides",
 	ReadOnly:         "the company is read-only: nothing is written",
+	FlowPaused:       "{flow} paused by {actor}: {reason}",
+	LeftAlone:        "left alone by {actor}: {reason}",
 	Paused:           "the company is paused",
 	OutcomeUnknown:   "the answer to a write was lost; it is looked up before anything else is done",
 	VendorRefused:    "{vendor} refuses it: {problem}",
@@ -140,6 +189,51 @@ var words = map[Code]string{
 	ActivityOff:      "this activity is not logged (activity.*)",
 	WaitsForCustomer: "waits for customer {customer}",
 	InternalError:    "an error inside arbridge: {problem}",
+
+	RefundedWhole:     "payment {payment} was refunded in full ({amount}) after receipt {receipt} was posted: reverse the receipt or book the refund in the ERP",
+	RefundedBefore:    "payment {payment} was refunded in full ({amount}) before it was posted: nothing is posted; void it in the portal if its invoices are to be open again",
+	ChangedWhenPosted: "payment {payment} pays other parts than when receipt {receipt} over {posted} was posted, its amount is {amount} now: move the money in the ERP as the portal has it",
+	ClosedPeriod:      "the period of {date} is closed in the ERP: open it, key the receipt in under its reference, or set payments.closed_period",
+	CurrencyDiffers:   "pays invoice {invoice} in {paid}, which is in {currency} in the ERP",
+	InvoiceUnposted:   "pays invoice {invoice}, which is not posted in the ERP",
+	UnknownPayer:      "pays {amount} on account of a customer that arbridge does not know",
+	OtherOwner:        "is handled with company {company}, which shares this portal account",
+	FeeOneLine:        "convenience fee {fee} is a line of its own (fees.strategy)",
+	FeeUnapplied:      "convenience fee {fee} is left on the customer's account (fees.strategy)",
+	CreditApplied:     "{amount} of it was applied to invoice {invoice} in the portal: apply it in the ERP, too",
+	CreditLeft:        "{amount} of it is left: no other open invoice of the customer qualifies (credit_notes.apply)",
+	CreditWaits:       "waits until credit note {note} is in the portal",
+	CreditsMissing:    "this portal can not apply credit notes",
+
+	WaitsForFile:    "waits for its PDF (documents.required)",
+	FileMissing:     "the ERP has no PDF for it",
+	FileEmpty:       "the ERP's file {file} is empty: replace it there",
+	FileTooLarge:    "the ERP's file {file} has more than {limit} MiB (documents.max_mib)",
+	FileNoPDF:       "the ERP's file {file} is no PDF but {what}: replace it there",
+	FileUnreadable:  "the ERP's file can not be read: {problem}",
+	FileOverdue:     "no PDF that can be used came within {days} days (documents.wait_days)",
+	FilesOff:        "PDFs are not attached (documents.attach)",
+	WaitsForInvoice: "waits for its invoice to be in the portal",
+	MailWaits:       "its e-mail goes out later: {problem}",
+	MailUnknown:     "whether its e-mail went out is not known; it is not sent a second time",
+	MailRefused:     "its e-mail did not go out: {problem}",
+	MailNobody:      "its e-mail did not go out: the customer has no contact with an address in a wanted role",
+
+	NoLongerPosted:  "is no longer posted in the ERP; the portal still has it",
+	MovedCompany:    "belongs to company {company} of the ERP by now; the portal of this company still has it",
+	GoneInERP:       "can no longer be read in the ERP ({problem}); the portal still has it (invoices.gone)",
+	GoneBefore:      "can no longer be read in the ERP and never reached the portal",
+	GoneWhenPaid:    "can no longer be read in the ERP ({problem}), but {paid} of {portal} was paid in the portal: it is never voided",
+	GoneChecking:    "can no longer be read in the ERP ({problem}); it is looked for once more before it is voided (invoices.gone)",
+	GoneVoided:      "vanished from the ERP and was voided in the portal (invoices.gone)",
+	GoneOnBoth:      "is gone in the ERP, and deleted or voided in the portal",
+	GoneDraft:       "can no longer be read in the ERP ({problem}); the portal has a draft of it, for a person to delete",
+	CustomerDiffers: "is for customer {customer} in the ERP, but the portal has it under another customer, which can not be changed",
+	PaymentInFlight: "a payment of it is under way in the portal; it is looked at again when that has settled",
+	ClosedInPortal:  "changed in the ERP to {total}, but was closed in the portal",
+	LateFees:        "the portal added late fees of {fees} to it; an update would remove them",
+	SeveralTagged:   "the portal has {count} customers whose metadata name {number}",
+	FoundByMetadata: "was found by its metadata; the portal has it under number {number} (customers.match)",
 }
 
 // Reason is a code with its parameters.
@@ -173,7 +267,8 @@ func (r Reason) Text() string {
 }
 
 // notes are the reasons that stay worth knowing about a document that is in step.
-var notes = map[Code]bool{PartlyPaidInERP: true, LinesDoNotAddUp: true, RoundingLine: true, DiscountTerms: true, MixedSigns: true}
+var notes = map[Code]bool{PartlyPaidInERP: true, LinesDoNotAddUp: true, RoundingLine: true, DiscountTerms: true, MixedSigns: true,
+	MailUnknown: true, MailRefused: true, MailNobody: true}
 
 // Notes are those of the reasons that describe how a document went over, rather than what became of it.
 func Notes(reasons []Reason) []Reason {
@@ -184,6 +279,11 @@ func Notes(reasons []Reason) []Reason {
 		}
 	}
 	return out
+}
+
+// Without is the reasons but those with a code.
+func Without(reasons []Reason, code Code) []Reason {
+	return slices.DeleteFunc(slices.Clone(reasons), func(r Reason) bool { return r.Code == code })
 }
 
 // Text joins the words of reasons with "; ".
