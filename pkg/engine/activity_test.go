@@ -149,3 +149,95 @@ func TestViewBeforeTheRecord(t *testing.T) {
 		t.Errorf("history %+v", h)
 	}
 }
+
+// TestCommentsToldTwice: the flag and the retired event of one comment make one entry, whichever comes first and however
+// late the other; a second comment makes its own.
+func TestCommentsToldTwice(t *testing.T) {
+	for name, order := range map[string][]int{"flag first": {0, 1}, "text first": {1, 0}, "twice each": {1, 0, 1, 0}} {
+		t.Run(name, func(t *testing.T) {
+			f := synced(t, "1")
+			doc := f.document().ID
+			events := []billing.Event{f.Portal.Flag(doc), f.Portal.Comment(doc, "where is the PO?")}
+			for _, i := range order {
+				f.hook(events[i])
+				f.Clock.Advance(20 * time.Minute)
+			}
+			f.run(time.Hour)
+			if h := f.ERP.History(); len(h) != 1 || h[0].Code != "RP-COMMENTED" {
+				t.Fatalf("history %+v", h)
+			}
+			f.hook(f.Portal.Comment(doc, "and the date?"))
+			if h := f.ERP.History(); len(h) != 2 || !strings.Contains(h[1].Comment, "and the date?") {
+				t.Errorf("history %+v", h)
+			}
+		})
+	}
+}
+
+// TestLostCommentThatIsToldTwice: the first entry's answer was lost when the other event comes.
+func TestLostCommentThatIsToldTwice(t *testing.T) {
+	for name, written := range map[string]bool{"written": true, "not written": false} {
+		t.Run(name, func(t *testing.T) {
+			f := synced(t, "1")
+			doc := f.document().ID
+			f.ERP.Fail(lost("CreateHistory", written))
+			f.hook(f.Portal.Flag(doc), f.Portal.Comment(doc, "where is the PO?"))
+			f.run(time.Hour)
+			if h := f.ERP.History(); len(h) != 1 {
+				t.Errorf("history %+v", h)
+			}
+		})
+	}
+}
+
+// TestViewsCollapse flips activity.viewed_collapse: 500 views of three days, and what they cost the ERP.
+func TestViewsCollapse(t *testing.T) {
+	for _, c := range []struct {
+		collapse       string
+		entries, calls int
+	}{{"daily", 3, 4}, {"first", 1, 2}, {"each", 500, 501}} {
+		f := synced(t, "1")
+		f.Settings.Activity.ViewedCollapse = c.collapse
+		f.e = f.Start()
+		doc := f.document().ID
+		for n := range 500 {
+			if n == 200 || n == 400 {
+				f.Clock.Advance(24 * time.Hour)
+			}
+			f.hook(f.Portal.View(doc))
+		}
+		if n := len(f.ERP.History()); n != c.entries {
+			t.Errorf("%s: %d entries", c.collapse, n)
+		}
+		if n := f.ERP.Count(); n > c.calls+3 || c.collapse == "first" && n > 2+2 { // and a check of the site a day
+			t.Errorf("%s: %d calls to the ERP", c.collapse, n)
+		}
+	}
+}
+
+// TestActivitySwitches flips activity.viewed, .commented, .paid and .codes.
+func TestActivitySwitches(t *testing.T) {
+	f := synced(t, "1")
+	doc := f.document().ID
+	all := func() []billing.Event {
+		return []billing.Event{f.Portal.View(doc), f.Portal.Comment(doc, "x"), f.Portal.Flag(doc), f.Portal.Paid(doc)}
+	}
+	f.Settings.Activity.Viewed, f.Settings.Activity.Commented, f.Settings.Activity.Paid = false, false, false
+	f.e = f.Start()
+	f.hook(all()...)
+	if h := f.ERP.History(); len(h) != 0 || f.ERP.Count() != 0 {
+		t.Fatalf("history %+v after %d calls", h, f.ERP.Count())
+	}
+	f.Settings.Activity.Viewed, f.Settings.Activity.Commented, f.Settings.Activity.Paid = true, true, true
+	f.Settings.Activity.Codes = map[string]string{"viewed": "WEB-V", "commented": "WEB-C", "paid": "WEB-P"}
+	f.e = f.Start()
+	f.Clock.Advance(time.Hour)
+	f.hook(all()...)
+	codes := ""
+	for _, h := range f.ERP.History() {
+		codes += h.Code + " "
+	}
+	if codes != "WEB-V WEB-C WEB-P " {
+		t.Errorf("codes %s", codes)
+	}
+}

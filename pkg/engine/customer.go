@@ -1,13 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/connector"
-	"github.com/arbridge/arbridge/pkg/journal"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/store"
@@ -32,13 +32,14 @@ func (e *Engine) customerID(ctx context.Context, w *work, number string) (string
 	if err != nil {
 		return "", wait, err
 	}
-	if rec.PortalID != "" {
+	ready := func() bool { return rec.PortalID != "" && plan.RecipientsRight(rec.Memory, w.c.Settings) }
+	if ready() {
 		return rec.PortalID, waiting{}, nil
 	}
 	if err := e.syncCustomer(ctx, w.c, number); err != nil {
 		return "", wait, err
 	}
-	if rec, _, err = e.records.Get(ctx, key); err != nil || rec.PortalID != "" {
+	if rec, _, err = e.records.Get(ctx, key); err != nil || ready() {
 		return rec.PortalID, waiting{}, err
 	}
 	if rec.Status != record.Working { // not merely busy: it waits or needs a person
@@ -46,6 +47,7 @@ func (e *Engine) customerID(ctx context.Context, w *work, number string) (string
 		if !rec.DueAt.IsZero() {
 			wait.due = max(time.Second, rec.DueAt.Sub(e.clock.Now())+time.Second)
 		}
+		wait.reasons = rec.Reasons
 	}
 	return "", wait, nil
 }
@@ -65,14 +67,12 @@ func (e *Engine) syncCustomer(ctx context.Context, c *Company, number string) er
 		}
 		return w.fail(ctx, vendorERP, err)
 	}
-	in := plan.CustomerInput{Source: src, Settings: c.Settings, Known: known(w.rec)}
-	p := plan.Customer(in)
-	if p.Has(plan.NeedLook) {
-		if err := e.lookCustomer(ctx, w, &in); err != nil {
-			return w.fail(ctx, vendorPortal, err)
-		}
-		p = plan.Customer(in)
+	in := plan.CustomerInput{Source: src, Settings: c.Settings, Known: known(w.rec), Memory: w.rec.Memory}
+	p, err := e.planCustomer(ctx, w, &in)
+	if err != nil {
+		return w.fail(ctx, vendorPortal, err)
 	}
+	e.planned(w, p)
 	switch p.Verdict {
 	case plan.Hold:
 		return w.park(ctx, record.Waiting, time.Hour, p.Reasons...)
@@ -80,6 +80,26 @@ func (e *Engine) syncCustomer(ctx context.Context, c *Company, number string) er
 		return w.park(ctx, record.Attention, 0, p.Reasons...)
 	}
 	return e.applyCustomer(ctx, w, in, p)
+}
+
+// planCustomer asks the plan, reading what it asks for.
+func (e *Engine) planCustomer(ctx context.Context, w *work, in *plan.CustomerInput) (plan.Plan, error) {
+	for {
+		p := plan.Customer(*in)
+		var err error
+		switch {
+		case p.Has(plan.NeedLook):
+			err = e.lookCustomer(ctx, w, in)
+		case p.Has(plan.NeedTagged):
+			in.TagsLooked = true
+			in.Tagged, err = e.findTagged(ctx, w.c, in.Source.Number, w.rec.Backfill)
+		default:
+			return p, nil
+		}
+		if err != nil {
+			return p, err
+		}
+	}
 }
 
 func (e *Engine) lookCustomer(ctx context.Context, w *work, in *plan.CustomerInput) error {
@@ -99,46 +119,67 @@ func (e *Engine) lookCustomer(ctx context.Context, w *work, in *plan.CustomerInp
 
 // applyCustomer writes the customer, then its contacts, and wakes the invoices that waited.
 func (e *Engine) applyCustomer(ctx context.Context, w *work, in plan.CustomerInput, p plan.Plan) error {
-	first := w.rec.PortalID == ""
+	first, ready := w.rec.PortalID == "", plan.RecipientsRight(w.rec.Memory, in.Settings)
 	id := w.rec.PortalID
-	if id == "" && len(in.Found) == 1 {
-		id = in.Found[0].ID
+	if have := plan.Matched(in); have != nil {
+		id = have.ID
 	}
-	if reason, stop := w.stopped(); stop && !w.written(in) {
+	written := in.Known.PortalID != "" && in.Known.Fingerprint == in.Source.Fingerprint() && ready
+	if reason, stop := w.stopped(); stop && !written {
 		return w.waitForMode(ctx, id, reason, first && id != "")
 	}
+	after := plan.CustomerMemory(in)
+	w.rec.Memory = w.rec.Memory.With(after.Kept())
 	for _, step := range p.Steps {
 		got, err := e.writeCustomer(ctx, w, step)
 		if err != nil {
 			return w.refused(ctx, err)
 		}
-		if step.Op == plan.OpCreate {
-			id = got
+		id = cmp.Or(step.Target, got)
+	}
+	w.rec.PortalID, w.rec.PortalKind = id, billing.KindCustomer
+	if !written {
+		if err := e.contactsOf(ctx, w, in, after, first && p.Verdict == plan.Create); err != nil {
+			return e.contactTrouble(ctx, w, err)
 		}
 	}
-	contacts, err := e.applyContacts(ctx, w, in, id, first && p.Verdict == plan.Create)
-	if err != nil {
-		w.rec.PortalID, w.rec.PortalKind, w.rec.Contacts = id, billing.KindCustomer, contacts
-		return errors.Join(w.fail(ctx, vendorPortal, err), e.wake(ctx, w))
-	}
+	w.rec.Memory = w.rec.Memory.WithRecipients(after)
 	w.settle(ctx, id)
-	err = w.finish(ctx, func(r *record.Record) {
+	err := w.finish(ctx, func(r *record.Record) {
 		r.Set(record.Synced, p.Reasons)
-		r.PortalID, r.PortalKind, r.Written, r.Contacts = id, billing.KindCustomer, in.Source.Fingerprint(), contacts
-		r.Attempts, r.Backfill = 0, false
-		if p.Verdict != plan.None {
-			r.Note(e.clock.Now(), string(p.Verdict)+" in the portal", "customer "+in.Source.Number+" as "+id)
-		}
+		r.Written, r.Attempts, r.Backfill = in.Source.Fingerprint(), 0, false
+		e.noteVerdict(r, p)
 	})
-	if err != nil || !first {
+	if err != nil || !first && ready {
 		return err
 	}
 	return e.wake(ctx, w)
 }
 
-// written reports whether the customer and its contacts are in the portal as the source has them.
-func (w *work) written(in plan.CustomerInput) bool {
-	return in.Known.PortalID != "" && in.Known.Fingerprint == in.Source.Fingerprint()
+func (e *Engine) noteVerdict(r *record.Record, p plan.Plan) {
+	if p.Verdict != plan.None {
+		r.Note(e.clock.Now(), string(p.Verdict)+" in the portal", "customer "+r.SourceID+" as "+r.PortalID)
+	}
+}
+
+// contactsOf remembers what was written of the customer and goes on with its contacts. They may hold other recipients than
+// the mode allows until they have been looked at, except those of a customer that was just created.
+func (e *Engine) contactsOf(ctx context.Context, w *work, in plan.CustomerInput, after plan.Memory, fresh bool) error {
+	w.rec.Memory = after
+	if !fresh {
+		w.rec.Memory = after.WithRecipients(in.Memory)
+	}
+	return e.applyContacts(ctx, w, in, fresh)
+}
+
+// contactTrouble ends work on a customer that is in the portal without all of its contacts. That holds no invoice, as long
+// as no recipient is one that the mode does not allow.
+func (e *Engine) contactTrouble(ctx context.Context, w *work, err error) error {
+	err = w.fail(ctx, vendorPortal, err)
+	if plan.RecipientsRight(w.rec.Memory, w.c.Settings) {
+		err = errors.Join(err, e.wake(ctx, w))
+	}
+	return err
 }
 
 // waitForMode parks a customer that may not be written now. One that is in the portal already is remembered, so that
@@ -169,95 +210,12 @@ func (e *Engine) writeCustomer(ctx context.Context, w *work, step plan.Step) (st
 				return "", false, nil // a repeated update writes the same values
 			}
 			found, err := w.c.Portal.FindCustomers(ctx, step.Customer.Number)
-			if err != nil || len(found) == 0 {
-				return "", false, err
+			for _, c := range found {
+				if c.Metadata[plan.MetaID] == step.Customer.Metadata[plan.MetaID] { // else somebody took the number meanwhile
+					return c.ID, true, nil
+				}
 			}
-			return found[0].ID, true, nil
-		},
-	})
-}
-
-// applyContacts brings the contacts in step. A customer that was just created has none to read.
-func (e *Engine) applyContacts(ctx context.Context, w *work, in plan.CustomerInput, id string, fresh bool) (map[string]string, error) {
-	ids := map[string]string{}
-	for k, v := range w.rec.Contacts {
-		ids[k] = v
-	}
-	if !in.Settings.Contacts.Sync || w.written(in) {
-		return ids, nil
-	}
-	input := plan.ContactsInput{Source: in.Source, Settings: in.Settings, CustomerID: id, Known: ids}
-	if !fresh {
-		have, err := w.c.Portal.Contacts(ctx, id)
-		if err != nil {
-			return ids, err
-		}
-		input.Have = have
-		if err := e.regainContacts(ctx, w, input, ids); err != nil {
-			return ids, err
-		}
-	}
-	for _, step := range plan.Contacts(input).Steps {
-		got, err := e.writeContact(ctx, w, step)
-		if err != nil {
-			return ids, err
-		}
-		ids[step.Target] = got
-	}
-	return ids, nil
-}
-
-// regainContacts remembers the contacts that an earlier run created without getting to note their ids; without them a
-// changed e-mail address would become a second contact.
-func (e *Engine) regainContacts(ctx context.Context, w *work, in plan.ContactsInput, ids map[string]string) error {
-	anew := in
-	anew.Have, anew.Known = nil, nil
-	for _, step := range plan.Contacts(anew).Steps {
-		id, there := findContact(in.Have, *step.Contact)
-		if ids[step.Target] != "" || !there {
-			continue
-		}
-		entry, err := e.journal.Get(ctx, journalKey(w.c, step.Key))
-		if err != nil {
-			return err
-		}
-		if entry != nil && (entry.Open() || entry.State == journal.Done) {
-			ids[step.Target] = id
-		}
-	}
-	return nil
-}
-
-func findContact(have []billing.PortalContact, want billing.PortalContact) (string, bool) {
-	for _, h := range have {
-		if h.Email == want.Email && h.Name == want.Name {
-			return h.ID, true
-		}
-	}
-	return "", false
-}
-
-func (e *Engine) writeContact(ctx context.Context, w *work, step plan.Step) (string, error) {
-	return e.perform(ctx, w.c, w, effect{
-		vendor: vendorPortal, step: step, record: w.rec.ID(), checks: e.opt.DocumentChecks,
-		call: func(ctx context.Context) (string, error) {
-			if step.Op == plan.OpUpdate {
-				got, err := w.c.Portal.UpdateContact(ctx, *step.Contact)
-				return got.ID, err
-			}
-			got, err := w.c.Portal.CreateContact(ctx, *step.Contact, step.Digest())
-			return got.ID, err
-		},
-		look: func(ctx context.Context) (string, bool, error) {
-			if step.Op == plan.OpUpdate {
-				return "", false, nil // a repeated update writes the same values
-			}
-			have, err := w.c.Portal.Contacts(ctx, step.Contact.CustomerID)
-			if err != nil {
-				return "", false, err
-			}
-			id, found := findContact(have, *step.Contact)
-			return id, found, nil
+			return "", false, err
 		},
 	})
 }

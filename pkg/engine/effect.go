@@ -66,11 +66,14 @@ func (e *Engine) perform(ctx context.Context, c *Company, w *work, f effect) (st
 			return "", fmt.Errorf("%s: %w", f.step.Key, errAttempts)
 		}
 	}
-	return e.attempt(ctx, entry, w, f)
+	return e.attempt(ctx, c, entry, w, f)
 }
 
 // attempt makes the call and records what came of it.
-func (e *Engine) attempt(ctx context.Context, entry *journal.Entry, w *work, f effect) (string, error) {
+func (e *Engine) attempt(ctx context.Context, c *Company, entry *journal.Entry, w *work, f effect) (string, error) {
+	if err := c.stoppedCalls(f.vendor, f.step.Key); err != nil {
+		return "", err
+	}
 	if err := e.start(ctx, entry, w); err != nil {
 		return "", err
 	}

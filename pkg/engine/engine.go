@@ -15,10 +15,13 @@ import (
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
+	"github.com/arbridge/arbridge/pkg/blob"
 	"github.com/arbridge/arbridge/pkg/bus"
 	"github.com/arbridge/arbridge/pkg/clock"
 	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/engine/breaker"
 	"github.com/arbridge/arbridge/pkg/journal"
+	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/settings"
 	"github.com/arbridge/arbridge/pkg/store"
@@ -33,9 +36,15 @@ type Company struct {
 	Portal   connector.Portal
 	// ParseEvent reads a portal event as received; the webhook and the gap fill share it.
 	ParseEvent func(raw []byte) (billing.Event, error)
+	// Site names the ERP installation and Account the portal account. Companies that share one may be paid together; empty
+	// names are shared with nobody.
+	Site, Account string
 
 	bulk  index
 	check checked
+
+	control                   controlCache
+	erpBreaker, portalBreaker *breaker.Breaker
 }
 
 // paused reports whether nothing at all is done for the company.
@@ -50,6 +59,8 @@ type Options struct {
 	SourceFresh time.Duration // how long an ERP record read by the poll is used without reading it again: 10 min
 	// AnnounceLater says that Announce runs in this process and publishes events in groups.
 	AnnounceLater bool
+	// Planned, if set, is told every decision about a record as it is made; a preview shows them.
+	Planned func(record string, p plan.Plan)
 	// DocumentChecks and ReceiptChecks are the pauses before looking an unknown outcome up; after as many clear "absent"
 	// answers the write is attempted again (q360-api 4.6: 1, 5 and 15 minutes).
 	DocumentChecks []time.Duration // 10 s, 1 min
@@ -58,6 +69,9 @@ type Options struct {
 	PageSize       int             // items of a feed page: 100
 	MaxPerPoll     int             // items of one poll before it continues in the next tick: 2000 (q360-api 4.5)
 	InboxDays      int             // retention of handled events: 400
+	// Blobs keeps the ERP's files on their way to the portal; without it none are carried over.
+	Blobs   blob.Store
+	MaxFile int64 // bytes of a file: 25 MiB
 }
 
 // Engine does the work of every function. It is safe for concurrent use.
@@ -77,6 +91,11 @@ type Engine struct {
 	cursors store.Table[record.Cursor]
 	leases  store.Table[record.Lease]
 	runs    store.Table[record.Run]
+
+	controls  store.Table[record.Control]
+	breakers  store.Table[record.Breaker]
+	audits    store.Table[record.Audit]
+	backfills store.Table[record.Backfill]
 }
 
 // New makes an engine for the companies.
@@ -91,8 +110,14 @@ func New(s store.Store, p bus.Publisher, c clock.Clock, log *slog.Logger, compan
 		cursors: store.Table[record.Cursor]{Store: s, Collection: store.Cursors},
 		leases:  store.Table[record.Lease]{Store: s, Collection: store.Leases},
 		runs:    store.Table[record.Run]{Store: s, Collection: store.Runs},
+
+		controls:  store.Table[record.Control]{Store: s, Collection: store.Controls},
+		breakers:  store.Table[record.Breaker]{Store: s, Collection: store.Controls},
+		audits:    store.Table[record.Audit]{Store: s, Collection: store.Audit},
+		backfills: store.Table[record.Backfill]{Store: s, Collection: store.Cursors},
 	}
 	for _, co := range companies {
+		e.protect(co)
 		e.companies[co.ID] = co
 	}
 	return e
@@ -106,6 +131,9 @@ func (o *Options) defaults() {
 		if *d.v == 0 {
 			*d.v = d.d
 		}
+	}
+	if o.MaxFile == 0 {
+		o.MaxFile = 25 << 20
 	}
 	if len(o.DocumentChecks) == 0 {
 		o.DocumentChecks = []time.Duration{10 * time.Second, time.Minute}
@@ -182,6 +210,9 @@ func (e *Engine) Sync(ctx context.Context, t Task) error {
 	if c.paused() {
 		return nil // the record stays due, and the sweep finds it when the company goes on
 	}
+	if held, err := e.holdPaused(ctx, c, t); held || err != nil {
+		return err
+	}
 	switch t.Kind {
 	case billing.KindInvoice:
 		return e.syncInvoice(ctx, c, t.ID)
@@ -189,6 +220,10 @@ func (e *Engine) Sync(ctx context.Context, t Task) error {
 		return e.syncCustomer(ctx, c, t.ID)
 	case billing.KindPayment:
 		return e.syncPayment(ctx, c, t.ID)
+	case billing.KindDocument:
+		return e.syncFile(ctx, c, t.ID, false)
+	case billing.KindCredit:
+		return e.syncCredit(ctx, c, t.ID)
 	}
 	e.log.ErrorContext(ctx, "task of an unknown kind dropped", "company", t.Company, "kind", t.Kind)
 	return nil

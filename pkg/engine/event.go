@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/engine/breaker"
+	"github.com/arbridge/arbridge/pkg/journal"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
-	"github.com/arbridge/arbridge/pkg/settings"
 	"github.com/arbridge/arbridge/pkg/store"
 )
 
@@ -74,13 +76,13 @@ func (e *Engine) HandleEvent(ctx context.Context, t EventTask) error {
 		return e.closeEvent(ctx, in, version, record.InboxFailed, err.Error())
 	}
 	if ev.Object == billing.KindPayment {
-		if err := e.notePayment(ctx, c, ev.ObjectID, in.EventID); err != nil {
+		if err := e.notePayment(ctx, c, ev.ObjectID, in.EventID, in.EventID); err != nil {
 			return err
 		}
 		if err := e.closeEvent(ctx, in, version, record.InboxDone, "payment "+ev.ObjectID+" looked at"); err != nil {
 			return err
 		}
-		return e.syncPayment(ctx, c, ev.ObjectID)
+		return e.Sync(ctx, Task{Company: c.ID, Kind: billing.KindPayment, ID: ev.ObjectID})
 	}
 	return e.logActivity(ctx, c, ev, in, version)
 }
@@ -108,33 +110,45 @@ func (e *Engine) retryEvent(ctx context.Context, in record.Inbox, version store.
 // maxEventAttempts bounds the tries of an activity: a lost history entry is reported and dropped (q360-api 4.6).
 const maxEventAttempts = 8
 
-// logActivity writes the history entry of a view, a comment or a paid invoice.
+// logActivity writes the history entry of a view, a comment or a paid invoice, for the company whose invoice it is.
 func (e *Engine) logActivity(ctx context.Context, c *Company, ev billing.Event, in record.Inbox, version store.Version) error {
-	rec, err := e.byPortalID(ctx, c, ev.ObjectID)
+	owner, rec, err := e.inAccount(ctx, c, billing.KindInvoice, ev.ObjectID)
 	if err != nil {
 		return err
 	}
 	if rec == nil && in.Attempts < 3 { // perhaps our own write is just being stored
 		return e.retryEvent(ctx, in, version, time.Minute, "invoice "+ev.ObjectID+" is not known yet")
 	}
-	input := plan.ActivityInput{Event: ev, Settings: c.Settings}
+	if owner == nil {
+		owner = c
+	}
+	input := plan.ActivityInput{Event: ev, Settings: owner.Settings}
 	if rec != nil {
 		input.InvoiceNo, input.CustomerNo = rec.SourceID, rec.Customer
+	}
+	if ev.Commented {
+		if input.Same, err = e.sameComment(ctx, c, owner, ev, in.Subject); err != nil {
+			return err
+		}
 	}
 	p := plan.Activity(input)
 	if p.Verdict != plan.Create {
 		return e.closeEvent(ctx, in, version, record.InboxDone, plan.Text(p.Reasons))
 	}
-	if c.Settings.Mode == settings.ModeReadOnly {
-		in.Attempts-- // waiting is no attempt
-		return e.retryEvent(ctx, in, version, time.Hour, "the company's mode is "+string(c.Settings.Mode))
-	}
-	if caps, err := e.Check(ctx, c); err == nil && !caps.Has(connector.FeatureHistory) {
-		return e.closeEvent(ctx, in, version, record.InboxDone, "the ERP takes no history entries: "+caps.Features[connector.FeatureHistory])
+	if held, err := e.holdEvent(ctx, owner, in, version); held || err != nil {
+		return err
 	}
 	step := p.Steps[0]
-	_, err = e.perform(ctx, c, nil, effect{
-		vendor: vendorERP, step: step, record: rec.ID(), checks: e.opt.DocumentChecks, attempts: 3,
+	return e.activityDone(ctx, in, version, step, e.writeHistory(ctx, owner, rec.ID(), step))
+}
+
+// writeHistory brings a history entry to exist once.
+func (e *Engine) writeHistory(ctx context.Context, c *Company, rec string, step plan.Step) error {
+	if caps, err := e.Check(ctx, c); err == nil && !caps.Has(connector.FeatureHistory) {
+		return noHistory{caps.Features[connector.FeatureHistory]}
+	}
+	_, err := e.perform(ctx, c, nil, effect{
+		vendor: vendorERP, step: step, record: rec, checks: e.opt.DocumentChecks, attempts: 3,
 		call: func(ctx context.Context) (string, error) {
 			return step.History.Key, c.ERP.CreateHistory(ctx, *step.History)
 		},
@@ -143,7 +157,57 @@ func (e *Engine) logActivity(ctx context.Context, c *Company, ev billing.Event, 
 			return step.History.Key, found, err
 		},
 	})
-	return e.activityDone(ctx, in, version, step, err)
+	return err
+}
+
+// noHistory is a site that takes no history entries.
+type noHistory struct{ state string }
+
+func (n noHistory) Error() string { return "the ERP takes no history entries: " + n.state }
+
+// sameComment is the key of the entry of the other event that tells of the same comment, if that is the one to use: the
+// first of the two to be handled has the entry, so that there is one whatever order they come in.
+func (e *Engine) sameComment(ctx context.Context, c, owner *Company, ev billing.Event, subject string) (string, error) {
+	all, err := e.commentsOn(ctx, c, subject)
+	if err != nil {
+		return "", err
+	}
+	other, found := plan.SameComment(ev, all)
+	if !found {
+		return "", nil
+	}
+	entry, err := e.journal.Get(ctx, journalKey(owner, plan.HistoryKey(plan.CommentKey(other))))
+	if err != nil || entry == nil || entry.State == journal.Refused {
+		return "", err
+	}
+	return plan.CommentKey(other), nil
+}
+
+// commentsOn reads the comments among the events of a document. Views and updates are passed over by their type or their
+// effect, unread.
+func (e *Engine) commentsOn(ctx context.Context, c *Company, subject string) ([]billing.Event, error) {
+	var out []billing.Event
+	q := store.Query{Equal: []store.Equal{{Field: "subject", Value: subject}}, OrderBy: "received_at", Limit: 500}
+	for {
+		rows, err := e.inbox.Query(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			in := row.Value
+			if in.Type == "invoice.viewed" || in.Type == "invoice.paid" || in.Effect == plan.Because(plan.NotOurs, "type", in.Type).Text() {
+				continue
+			}
+			if ev, err := c.ParseEvent([]byte(in.Raw)); err == nil && ev.Commented {
+				out = append(out, ev)
+			}
+		}
+		if len(rows) < q.Limit {
+			return out, nil
+		}
+		last := rows[len(rows)-1]
+		q.After = store.Position{Value: last.Value.ReceivedAt.Text(), ID: last.ID}
+	}
 }
 
 func (e *Engine) activityDone(ctx context.Context, in record.Inbox, version store.Version, step plan.Step, err error) error {
@@ -151,6 +215,11 @@ func (e *Engine) activityDone(ctx context.Context, in record.Inbox, version stor
 	switch {
 	case err == nil:
 		return e.closeEvent(ctx, in, version, record.InboxDone, "history entry "+step.History.Code+" of "+step.History.InvoiceNo)
+	case errors.As(err, new(noHistory)):
+		return e.closeEvent(ctx, in, version, record.InboxDone, err.Error())
+	case errors.Is(err, breaker.ErrStopped):
+		in.Attempts-- // no call was made
+		return e.retryEvent(ctx, in, version, stoppedFor(err), err.Error())
 	case errors.Is(err, store.ErrConflict):
 		return e.retryEvent(ctx, in, version, 5*time.Second, "the same entry is just being written")
 	case errors.As(err, &open):
@@ -163,10 +232,10 @@ func (e *Engine) activityDone(ctx context.Context, in record.Inbox, version stor
 	return e.retryEvent(ctx, in, version, min(time.Minute<<in.Attempts, time.Hour), err.Error())
 }
 
-// byPortalID finds the record of a portal invoice; nil when arbridge has none.
-func (e *Engine) byPortalID(ctx context.Context, c *Company, portalID string) (*record.Record, error) {
+// byPortalID finds the record of a thing of the portal; nil when arbridge has none.
+func (e *Engine) byPortalID(ctx context.Context, c *Company, kind billing.Kind, portalID string) (*record.Record, error) {
 	rows, err := e.records.Query(ctx, store.Query{
-		Equal:   []store.Equal{{Field: "company", Value: c.ID}, {Field: "kind", Value: string(billing.KindInvoice)}, {Field: "portal_id", Value: portalID}},
+		Equal:   []store.Equal{{Field: "company", Value: c.ID}, {Field: "kind", Value: string(kind)}, {Field: "portal_id", Value: portalID}},
 		OrderBy: "updated_at", Desc: true, Limit: 1,
 	})
 	if err != nil || len(rows) == 0 {
@@ -175,25 +244,33 @@ func (e *Engine) byPortalID(ctx context.Context, c *Company, portalID string) (*
 	return &rows[0].Value, nil
 }
 
-// notePayment makes sure that the payment has a record, due now, before the event is closed.
-func (e *Engine) notePayment(ctx context.Context, c *Company, id, eventID string) error {
+// notePayment makes sure that the payment has a record, due now, before whatever told of it is done with. seen identifies
+// that: a new one makes a worker who has the payment look once more. eventID may be empty.
+func (e *Engine) notePayment(ctx context.Context, c *Company, id, seen, eventID string) error {
 	key := record.ID(c.ID, billing.KindPayment, id)
 	for range 5 {
 		now := e.clock.Now()
 		rec, version, err := e.records.Get(ctx, key)
-		if errors.Is(err, store.ErrNotFound) {
-			fresh := record.Record{
-				Company: c.ID, Kind: billing.KindPayment, SourceID: id, PortalID: id, Status: record.Scheduled, Seen: eventID,
-				Events: []string{eventID}, CreatedAt: store.At(now), UpdatedAt: store.At(now), DueAt: store.At(now.Add(e.opt.Grace)),
-			}
-			_, err = e.records.Create(ctx, key, fresh)
-		} else if err == nil {
-			rec.Seen, rec.UpdatedAt = eventID, store.At(now)
+		fresh := errors.Is(err, store.ErrNotFound)
+		if fresh {
+			rec, err = record.Record{
+				Company: c.ID, Kind: billing.KindPayment, SourceID: id, PortalID: id, Status: record.Scheduled, CreatedAt: store.At(now),
+			}, nil
+		}
+		if err != nil {
+			return err
+		}
+		rec.Seen, rec.UpdatedAt = seen, store.At(now)
+		if eventID != "" {
 			rec.Events = append(rec.Events, eventID)
 			rec.Events = rec.Events[max(0, len(rec.Events)-20):]
-			if rec.LeaseOwner == "" && rec.Status != record.Unknown {
-				rec.DueAt = store.At(now.Add(e.opt.Grace))
-			}
+		}
+		if rec.LeaseOwner == "" && rec.Status != record.Unknown && rec.Status != record.Ignored {
+			rec.DueAt = store.At(now.Add(e.opt.Grace))
+		}
+		if fresh {
+			_, err = e.records.Create(ctx, key, rec)
+		} else {
 			_, err = e.records.Update(ctx, key, rec, version)
 		}
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrExists) {
@@ -201,4 +278,123 @@ func (e *Engine) notePayment(ctx context.Context, c *Company, id, eventID string
 		}
 	}
 	return fmt.Errorf("noting payment %s: %w", id, store.ErrConflict)
+}
+
+// The feeds of payments, as cursor names.
+const (
+	feedPayments = "payments"
+	feedMoney    = "payments_daily"
+)
+
+// moneyDays is how long money can go back without the portal saying so: card disputes come up to 120 days later.
+const moneyDays = 120
+
+// RereadPayments looks at payments beside their events (F24, F26). At most every GapFill it lists those that changed since
+// the last reading, and looks at the ones that are not what was seen of them. Once a day it lists all that changed in the
+// last 120 days and looks at those it knows: a refund has no event and need not count as a change of its payment
+// (invoiced-api 6.4). Either is one call per hundred payments.
+func (e *Engine) RereadPayments(ctx context.Context, c *Company) error {
+	cur, version, err := e.cursor(ctx, c.ID, feedPayments)
+	if err != nil {
+		return err
+	}
+	now := e.clock.Now()
+	if version != "" && now.Sub(cur.UpdatedAt.Time) < e.opt.GapFill {
+		return nil
+	}
+	if cur.Value == "" {
+		cur.Value = now.Add(-24 * time.Hour).Format(time.RFC3339)
+		cur.Since = cur.Value
+	}
+	from, err := time.Parse(time.RFC3339, cur.Value)
+	if err != nil {
+		return fmt.Errorf("reading the payments cursor: %w", err)
+	}
+	newest, err := e.listPayments(ctx, c, from.Add(-10*time.Minute), cur.Since)
+	if errors.Is(err, breaker.ErrStopped) {
+		return nil // the vendor is not called at present
+	}
+	if err != nil {
+		return err
+	}
+	if newest.After(from) {
+		cur.Value = newest.Format(time.RFC3339)
+	}
+	cur.Backfill = false
+	if _, err := e.saveCursor(ctx, cur, version); err != nil {
+		return err
+	}
+	return e.rereadMoney(ctx, c, now)
+}
+
+// rereadMoney is the daily part of RereadPayments. The first one is a day after the company began.
+func (e *Engine) rereadMoney(ctx context.Context, c *Company, now time.Time) error {
+	cur, version, err := e.cursor(ctx, c.ID, feedMoney)
+	if err != nil || version != "" && now.Sub(cur.UpdatedAt.Time) < 24*time.Hour {
+		return err
+	}
+	if version != "" {
+		if _, err := e.listPayments(ctx, c, now.AddDate(0, 0, -moneyDays), ""); err != nil {
+			return err
+		}
+	}
+	cur.Value, cur.Backfill = now.Format(time.RFC3339), false
+	_, err = e.saveCursor(ctx, cur, version)
+	return err
+}
+
+// listPayments looks at the payments listed since a time that are not what was last seen of them. Those without a record
+// get one if they were made after since; none does without that time.
+func (e *Engine) listPayments(ctx context.Context, c *Company, from time.Time, since string) (newest time.Time, err error) {
+	for page := ""; ; {
+		p, err := c.Portal.ListPayments(ctx, from, page)
+		if err != nil {
+			return newest, fmt.Errorf("listing payments: %w", err)
+		}
+		for _, bad := range p.Bad {
+			e.log.WarnContext(ctx, "payment can not be used", "company", c.ID, "source_id", bad.Number, "reason", bad.Message)
+		}
+		if err := e.compareSeen(ctx, c, p.Items, since); err != nil {
+			return newest, err
+		}
+		for _, pay := range p.Items {
+			if pay.Updated.After(newest) {
+				newest = pay.Updated
+			}
+		}
+		if page = p.Next; page == "" {
+			return newest, nil
+		}
+	}
+}
+
+func (e *Engine) compareSeen(ctx context.Context, c *Company, payments []billing.Payment, since string) error {
+	ids := make([]string, len(payments))
+	for i, pay := range payments {
+		ids[i] = record.ID(c.ID, billing.KindPayment, pay.ID)
+	}
+	slices.Sort(ids)
+	have, err := e.getRecords(ctx, slices.Compact(ids))
+	if err != nil {
+		return err
+	}
+	for _, pay := range payments {
+		row, known := have[record.ID(c.ID, billing.KindPayment, pay.ID)]
+		rec, print := row.Value, paymentPrint(pay)
+		made := pay.Created
+		if made.IsZero() {
+			made = pay.Date
+		}
+		switch {
+		case !known && (since == "" || made.UTC().Format(time.RFC3339) < since):
+			continue
+		case known && (rec.Written == print || rec.Seen == "listed "+print || rec.Written == "" && !rec.DueAt.IsZero()):
+			continue // nothing new, or it is about to be read
+		}
+		if err := e.notePayment(ctx, c, pay.ID, "listed "+print, ""); err != nil {
+			return err
+		}
+		e.announce(ctx, &record.Record{Company: c.ID, Kind: billing.KindPayment, SourceID: pay.ID})
+	}
+	return nil
 }

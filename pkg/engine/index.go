@@ -7,6 +7,7 @@ import (
 
 	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/plan"
 )
 
 // indexAge is how long a bulk index of the portal is trusted. A number that somebody else creates in that time is still
@@ -17,34 +18,96 @@ const indexAge = 10 * time.Minute
 type index struct {
 	mu        sync.Mutex
 	at        time.Time
-	documents map[billing.Kind]map[string][]billing.PortalDocument
-	customers map[string][]billing.PortalCustomer
+	documents map[billing.Kind]shelf[billing.PortalDocument]
+	customers shelf[billing.PortalCustomer]
+	tagged    map[string][]billing.PortalCustomer // by the ERP's number in their metadata
+}
+
+// shelf is what a list of the portal has, by number. A number that only an unreadable entry had is doubtful: it is looked
+// up singly, because taking it for absent would make a second document.
+type shelf[T any] struct {
+	byNumber map[string][]T
+	doubtful map[string]bool
+	unknown  bool // an entry that could not even be named
+}
+
+// find returns what has the number; sure is false when it has to be asked for singly.
+func (s shelf[T]) find(number string) (found []T, sure bool) {
+	return s.byNumber[number], !s.doubtful[number] && !s.unknown
+}
+
+// stack reads a whole list. An entry that changes while the list is read comes twice: the later one counts.
+func stack[T any](read func(page string) (connector.Page[T], error), key func(T) (id, number string)) (shelf[T], []T, error) {
+	s := shelf[T]{byNumber: map[string][]T{}, doubtful: map[string]bool{}}
+	var all []T
+	at := map[string]int{}
+	err := eachPage(func(page string) (connector.Page[T], error) {
+		p, err := read(page)
+		for _, bad := range p.Bad {
+			s.doubtful[bad.Number] = true
+			s.unknown = s.unknown || bad.Number == ""
+		}
+		return p, err
+	}, func(item T) {
+		id, _ := key(item)
+		if i, again := at[id]; again {
+			all[i] = item
+			return
+		}
+		at[id] = len(all)
+		all = append(all, item)
+	})
+	for _, item := range all {
+		_, number := key(item)
+		s.byNumber[number] = append(s.byNumber[number], item)
+	}
+	return s, all, err
 }
 
 // findDocuments returns the portal's documents with a number: from the bulk index, or by one look-up.
 func (e *Engine) findDocuments(ctx context.Context, c *Company, kind billing.Kind, number string, bulk bool) ([]billing.PortalDocument, error) {
-	if !bulk {
-		return c.Portal.FindDocuments(ctx, kind, number)
+	if bulk {
+		found, sure, err := indexed(ctx, e, c, func(i *index) ([]billing.PortalDocument, bool) { return i.documents[kind].find(number) })
+		if err != nil || sure {
+			return found, err
+		}
 	}
-	c.bulk.mu.Lock()
-	defer c.bulk.mu.Unlock()
-	if err := e.loadIndex(ctx, c); err != nil {
-		return nil, err
-	}
-	return c.bulk.documents[kind][number], nil
+	return c.Portal.FindDocuments(ctx, kind, number)
 }
 
 // findCustomers returns the portal's customers with a number: from the bulk index, or by one look-up.
 func (e *Engine) findCustomers(ctx context.Context, c *Company, number string, bulk bool) ([]billing.PortalCustomer, error) {
-	if !bulk {
-		return c.Portal.FindCustomers(ctx, number)
+	if bulk {
+		found, sure, err := indexed(ctx, e, c, func(i *index) ([]billing.PortalCustomer, bool) { return i.customers.find(number) })
+		if err != nil || sure {
+			return found, err
+		}
 	}
+	return c.Portal.FindCustomers(ctx, number)
+}
+
+// findTagged returns the portal's customers whose metadata name a customer of the ERP: by one look-up where the portal
+// can, from a list of all otherwise.
+func (e *Engine) findTagged(ctx context.Context, c *Company, number string, bulk bool) ([]billing.PortalCustomer, error) {
+	if by, can := c.Portal.(connector.Metadata); can && !bulk {
+		found, err := by.FindCustomersByMetadata(ctx, plan.MetaID, number)
+		if err == nil || connector.ClassOf(err) != connector.ClassUnsupported {
+			return found, err
+		}
+	}
+	found, _, err := indexed(ctx, e, c, func(i *index) ([]billing.PortalCustomer, bool) { return i.tagged[number], true })
+	return found, err
+}
+
+// indexed asks the company's bulk index, reading it first when it is too old.
+func indexed[T any](ctx context.Context, e *Engine, c *Company, find func(*index) ([]T, bool)) ([]T, bool, error) {
 	c.bulk.mu.Lock()
 	defer c.bulk.mu.Unlock()
 	if err := e.loadIndex(ctx, c); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return c.bulk.customers[number], nil
+	found, sure := find(&c.bulk)
+	return found, sure, nil
 }
 
 func (e *Engine) loadIndex(ctx context.Context, c *Company) error {
@@ -52,25 +115,29 @@ func (e *Engine) loadIndex(ctx context.Context, c *Company) error {
 		return nil
 	}
 	began := e.clock.Now()
-	documents := map[billing.Kind]map[string][]billing.PortalDocument{}
+	documents := map[billing.Kind]shelf[billing.PortalDocument]{}
 	for _, kind := range []billing.Kind{billing.KindInvoice, billing.KindCreditNote} {
-		byNumber := map[string][]billing.PortalDocument{}
-		err := eachPage(func(page string) (connector.Page[billing.PortalDocument], error) {
+		s, _, err := stack(func(page string) (connector.Page[billing.PortalDocument], error) {
 			return c.Portal.ListDocuments(ctx, kind, page)
-		}, func(d billing.PortalDocument) { byNumber[d.Number] = append(byNumber[d.Number], d) })
+		}, func(d billing.PortalDocument) (string, string) { return d.ID, d.Number })
 		if err != nil {
 			return err
 		}
-		documents[kind] = byNumber
+		documents[kind] = s
 	}
-	customers := map[string][]billing.PortalCustomer{}
-	err := eachPage(func(page string) (connector.Page[billing.PortalCustomer], error) {
+	customers, all, err := stack(func(page string) (connector.Page[billing.PortalCustomer], error) {
 		return c.Portal.ListCustomers(ctx, page)
-	}, func(p billing.PortalCustomer) { customers[p.Number] = append(customers[p.Number], p) })
+	}, func(p billing.PortalCustomer) (string, string) { return p.ID, p.Number })
 	if err != nil {
 		return err
 	}
-	c.bulk.at, c.bulk.documents, c.bulk.customers = began, documents, customers
+	tagged := map[string][]billing.PortalCustomer{}
+	for _, p := range all {
+		if number := p.Metadata[plan.MetaID]; number != "" {
+			tagged[number] = append(tagged[number], p)
+		}
+	}
+	c.bulk.at, c.bulk.documents, c.bulk.customers, c.bulk.tagged = began, documents, customers, tagged
 	return nil
 }
 
@@ -94,5 +161,5 @@ func eachPage[T any](read func(page string) (connector.Page[T], error), use func
 func (c *Company) forgetIndex() {
 	c.bulk.mu.Lock()
 	defer c.bulk.mu.Unlock()
-	c.bulk.at, c.bulk.documents, c.bulk.customers = time.Time{}, nil, nil
+	c.bulk.at, c.bulk.documents, c.bulk.customers, c.bulk.tagged = time.Time{}, nil, shelf[billing.PortalCustomer]{}, nil
 }

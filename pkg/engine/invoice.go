@@ -30,12 +30,20 @@ func (e *Engine) syncInvoice(ctx context.Context, c *Company, number string) err
 	}
 	src, err := e.invoiceSource(ctx, w)
 	if err != nil {
+		if connector.ClassOf(err) == connector.ClassNotFound {
+			return e.goneInvoice(ctx, w, err)
+		}
 		return w.fail(ctx, vendorERP, err)
 	}
+	w.foundAgain()
 	in := plan.InvoiceInput{Source: src, Settings: c.Settings, Known: known(w.rec)}
 	p, wait, err := e.planInvoice(ctx, w, &in)
 	if err != nil {
-		return w.fail(ctx, vendorPortal, err)
+		vendor := vendorPortal
+		if errors.As(err, new(erpError)) {
+			vendor = vendorERP
+		}
+		return w.fail(ctx, vendor, err)
 	}
 	return e.applyInvoice(ctx, w, in, p, wait)
 }
@@ -59,7 +67,16 @@ func (e *Engine) planInvoice(ctx context.Context, w *work, in *plan.InvoiceInput
 			if err := e.lookDocument(ctx, w, in); err != nil {
 				return p, waiting{}, err
 			}
+		case p.Has(plan.NeedFile):
+			if err := e.lookFile(ctx, w, in); err != nil {
+				return p, waiting{}, err
+			}
+		case p.Has(plan.WaitsForFile):
+			e.planned(w, p)
+			pause, _ := e.nextLook(w, in.Source)
+			return p, waiting{due: pause}, nil
 		default:
+			e.planned(w, p)
 			return p, waiting{}, nil
 		}
 	}
@@ -114,6 +131,7 @@ func (e *Engine) regain(ctx context.Context, w *work, in *plan.InvoiceInput) err
 // asNew is the plan of the document as if nobody had ever sent it.
 func asNew(in plan.InvoiceInput) plan.Plan {
 	in.Known, in.Dest, in.Found, in.Looked = plan.Known{}, nil, nil, true
+	in.File = plan.FileLook{Looked: true, Found: true}
 	if in.CustomerID == "" {
 		in.CustomerID = "any"
 	}
@@ -127,8 +145,9 @@ func (w *work) remember(r *record.Record, d billing.PortalDocument) {
 
 // waiting is what a record waits for.
 type waiting struct {
-	record string
-	due    time.Duration
+	record  string
+	due     time.Duration
+	reasons []plan.Reason // of that record
 }
 
 func (e *Engine) applyInvoice(ctx context.Context, w *work, in plan.InvoiceInput, p plan.Plan, wait waiting) error {
@@ -142,7 +161,7 @@ func (e *Engine) applyInvoice(ctx context.Context, w *work, in plan.InvoiceInput
 	case plan.Hold:
 		return w.finish(ctx, func(r *record.Record) {
 			describe(r, src)
-			r.Set(record.Waiting, p.Reasons)
+			r.Set(record.Waiting, append(p.Reasons, wait.reasons...))
 			r.WaitsFor = wait.record
 			r.DueAt = store.At(e.clock.Now().Add(orHour(wait.due)))
 			r.Note(e.clock.Now(), "waiting", r.Summary)
@@ -165,7 +184,7 @@ func (e *Engine) applyInvoice(ctx context.Context, w *work, in plan.InvoiceInput
 		})
 	case plan.Adopt:
 		w.settle(ctx, in.Found[0].ID)
-		return w.finish(ctx, func(r *record.Record) {
+		return e.finishAndFollow(ctx, w, false, func(r *record.Record) {
 			describe(r, src)
 			w.remember(r, in.Found[0])
 			r.Note(e.clock.Now(), "adopted", plan.Text(p.Reasons))
@@ -181,6 +200,7 @@ func (e *Engine) applyInvoice(ctx context.Context, w *work, in plan.InvoiceInput
 func (e *Engine) inStep(ctx context.Context, w *work, in plan.InvoiceInput, p plan.Plan) error {
 	src := in.Source
 	reasons := p.Reasons
+	in.HasPDF = e.hasFile(ctx, w)
 	written := asNew(in)
 	if written.Verdict == plan.Create {
 		reasons = append(written.Reasons, reasons...)
@@ -189,8 +209,16 @@ func (e *Engine) inStep(ctx context.Context, w *work, in plan.InvoiceInput, p pl
 		step := plan.Step{Op: plan.OpCreate, Kind: w.regained.Kind, Document: &billing.PortalDocument{Total: src.Total.Abs()}}
 		return e.confirmDocument(ctx, w, src, step, *w.regained, written.Reasons)
 	}
+	var m mailed
+	if w.mailWaits() {
+		var err error
+		if m, err = e.mail(ctx, w, src, billing.PortalDocument{ID: w.rec.PortalID, Kind: w.rec.PortalKind}, true); err != nil {
+			return w.fail(ctx, vendorPortal, err)
+		}
+		w.rec.Set(w.rec.Status, plan.Without(w.rec.Reasons, plan.MailWaits))
+	}
 	w.settle(ctx, w.rec.PortalID)
-	return w.finish(ctx, func(r *record.Record) {
+	err := w.finish(ctx, func(r *record.Record) {
 		describe(r, src)
 		switch w.was {
 		case record.Synced, record.Variance, record.Attention:
@@ -199,7 +227,12 @@ func (e *Engine) inStep(ctx context.Context, w *work, in plan.InvoiceInput, p pl
 			r.Set(syncedStatus(reasons), reasons)
 		}
 		r.Written, r.Attempts, r.Backfill = src.Fingerprint(), 0, false
+		m.tell(e, r)
 	})
+	if err != nil {
+		return err
+	}
+	return e.follow(ctx, w, false, false)
 }
 
 func orHour(d time.Duration) time.Duration {
@@ -301,8 +334,8 @@ func (e *Engine) confirmDocument(ctx context.Context, w *work, src billing.Invoi
 		w.remember(r, got)
 		r.Written, r.Attempts, r.Backfill = src.Fingerprint(), 0, false
 	}
-	w.settle(ctx, got.ID)
 	if got.Voided && got.Total.Equal(want) {
+		w.settle(ctx, got.ID)
 		return w.finish(ctx, func(r *record.Record) {
 			set(r)
 			r.Written = ""
@@ -310,12 +343,14 @@ func (e *Engine) confirmDocument(ctx context.Context, w *work, src billing.Invoi
 		})
 	}
 	if !got.Total.Equal(want) {
-		note := "it was voided"
-		if !got.Voided {
-			if _, err := w.c.Portal.VoidDocument(ctx, step.Kind, got.ID); err != nil {
-				note = "voiding it did not work: " + err.Error()
+		note, err := e.takeBack(ctx, w, src.Number, got)
+		if err != nil {
+			if w.rec.Written = ""; w.regained != nil { // it is found and compared again
+				w.rec.PortalID, w.rec.PortalKind = "", ""
 			}
+			return w.fail(ctx, vendorPortal, err)
 		}
+		w.settle(ctx, got.ID)
 		return w.finish(ctx, func(r *record.Record) {
 			set(r)
 			r.Written = "" // the portal does not have it
@@ -323,9 +358,29 @@ func (e *Engine) confirmDocument(ctx context.Context, w *work, src billing.Invoi
 			r.Note(e.clock.Now(), "needs attention", r.Summary+"; "+note)
 		})
 	}
-	return w.finish(ctx, func(r *record.Record) {
+	if step.Op == plan.OpCreate && step.Kind == billing.KindCreditNote {
+		if err := e.noteCredit(ctx, w); err != nil {
+			return err
+		}
+	}
+	m, err := e.mail(ctx, w, src, got, step.Op == plan.OpCreate || w.mailWaits())
+	if err != nil {
+		return w.fail(ctx, vendorPortal, err)
+	}
+	w.settle(ctx, got.ID)
+	fresh := step.Op == plan.OpCreate && w.regained == nil && !w.interrupted()
+	return e.finishAndFollow(ctx, w, fresh, func(r *record.Record) {
 		set(r)
 		r.Set(syncedStatus(reasons), reasons)
 		r.Note(e.clock.Now(), string(step.Op)+"d in the portal", fmt.Sprintf("%s %s as %s, total %s. %s", step.Kind, src.Number, got.ID, got.Total, r.Summary))
+		m.tell(e, r)
 	})
+}
+
+// finishAndFollow ends work on a document that is in step, and brings its file and whatever else comes after it.
+func (e *Engine) finishAndFollow(ctx context.Context, w *work, fresh bool, set func(*record.Record)) error {
+	if err := w.finish(ctx, set); err != nil {
+		return err
+	}
+	return e.follow(ctx, w, true, fresh)
 }

@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -25,19 +28,24 @@ func (e *Engine) syncPayment(ctx context.Context, c *Company, id string) error {
 	if err != nil {
 		return err
 	}
+	if owner := e.handedTo(w.rec); owner != nil {
+		return e.handOver(ctx, w, owner)
+	}
 	pay, err := e.readPayment(ctx, w)
 	if err != nil {
 		return w.fail(ctx, vendorPortal, err)
 	}
-	in := plan.PaymentInput{Payment: pay, Settings: c.Settings, Posted: posted(w.rec), Complete: w.rec.Complete && w.rec.SourceTotal == pay.Amount.Amount()}
+	in := plan.PaymentInput{
+		Payment: pay, Settings: c.Settings, Posted: posted(w.rec), Complete: w.rec.Complete, PostedAs: w.rec.PostedAs,
+	}
 	p := plan.Payment(in) // most events need nothing more: pending, failed, complete, credits
-	if p.Has(plan.PaymentVoided) || p.Has(plan.PaymentFailed) {
+	if p.Has(plan.PaymentVoided) || p.Has(plan.PaymentFailed) || p.Has(plan.RefundedBefore) {
 		if err := e.regainReceipts(ctx, w, &in); err != nil {
 			return w.fail(ctx, vendorERP, err)
 		}
 		p = plan.Payment(in)
 	}
-	if !p.Has(plan.UnknownInvoice) && p.Verdict != plan.Create {
+	if !p.Has(plan.UnknownInvoice) && !p.Has(plan.UnknownPayer) && p.Verdict != plan.Create {
 		return e.endPayment(ctx, w, p)
 	}
 	return e.receivePayment(ctx, w, in)
@@ -45,15 +53,17 @@ func (e *Engine) syncPayment(ctx context.Context, c *Company, id string) error {
 
 // receivePayment plans the receipts of a payment that is cash, with the balances read under the customers' leases.
 func (e *Engine) receivePayment(ctx context.Context, w *work, in plan.PaymentInput) error {
-	c := w.c
-	if err := e.holdWithoutRights(ctx, c, &in.Settings); err != nil {
-		return w.fail(ctx, vendorERP, err)
-	}
-	customers, err := e.invoicesOf(ctx, w, &in)
+	cover, err := e.covered(ctx, w, &in)
 	if err != nil {
 		return w.fail(ctx, vendorERP, err)
 	}
-	release, err := e.leaseCustomers(ctx, c, customers)
+	if owner := cover.owner(w); owner != w.c {
+		return e.handOver(ctx, w, owner)
+	}
+	if err := e.otherCompanies(ctx, w.c, &in); err != nil {
+		return w.fail(ctx, vendorERP, err)
+	}
+	release, err := e.leaseAll(ctx, cover.leases())
 	if errors.Is(err, errBusy) { // another receipt of the customer is being posted; its balances are about to change
 		return w.park(ctx, record.Scheduled, 2*time.Second)
 	}
@@ -61,21 +71,47 @@ func (e *Engine) receivePayment(ctx context.Context, w *work, in plan.PaymentInp
 		return err
 	}
 	defer release()
-	found, err := e.readBalances(ctx, c, &in, len(customers))
+	found, err := e.readBalances(ctx, w.c, cover, &in)
 	if err != nil {
 		return w.fail(ctx, vendorERP, err)
 	}
-	p := plan.Payment(in)
-	if p.Has(plan.HeldForEntry) {
-		return e.closeHeld(ctx, w, p, found)
+	if plan.Payment(in).Has(plan.Overpayment) { // perhaps because somebody keyed it in under our reference
+		if err := e.findOwn(ctx, w.c, cover, &in, found, true); err != nil && !cannotFind(err) {
+			return w.fail(ctx, vendorERP, err)
+		}
 	}
-	if p.Verdict != plan.Create {
+	return e.settlePayment(ctx, w, in, found)
+}
+
+// settlePayment does what the plan says once everything that it needs is read. found are receipts that are there already.
+func (e *Engine) settlePayment(ctx context.Context, w *work, in plan.PaymentInput, found map[string]billing.Receipt) error {
+	p := plan.Payment(in)
+	switch {
+	case p.Has(plan.HeldForEntry):
+		return e.closeHeld(ctx, w, in, p, found)
+	case p.Has(plan.Overpayment):
+		return e.overpaid(ctx, w, in, p)
+	case p.Verdict == plan.None: // the last of its receipts was found, or adopted
+		return e.completed(ctx, w, in, nil)
+	case p.Verdict != plan.Create:
 		return e.endPayment(ctx, w, p)
 	}
-	if reason, stop := w.stopped(); stop {
+	e.planned(w, p)
+	if reason, stop := e.writesStopped(w, p); stop {
 		return w.park(ctx, record.Waiting, time.Hour, append(p.Reasons, reason)...)
 	}
 	return e.postReceipts(ctx, w, in, p)
+}
+
+// writesStopped reports whether the mode of a company that gets one of the receipts forbids writing.
+func (e *Engine) writesStopped(w *work, p plan.Plan) (plan.Reason, bool) {
+	for _, s := range p.Steps {
+		of := work{e: e, c: e.onSite(w.c, s.Receipt.CompanyNo)}
+		if reason, stop := of.stopped(); stop {
+			return reason, true
+		}
+	}
+	return w.stopped()
 }
 
 // readPayment reads the payment as the portal has it now. One that was deleted there counts as voided: if it was posted, a
@@ -86,22 +122,28 @@ func (e *Engine) readPayment(ctx context.Context, w *work) (billing.Payment, err
 		return billing.Payment{ID: w.rec.SourceID, Voided: true}, nil
 	}
 	if err == nil {
-		e.describePayment(w, pay)
+		describePayment(w, pay)
+		w.rec.Written = paymentPrint(pay)
 	}
 	return pay, err
 }
 
-// holdWithoutRights turns posting off where the site can not create receipts or not find them again: a receipt that can
-// not be looked up could be posted twice (q360-api 4.6 rule 0).
-func (e *Engine) holdWithoutRights(ctx context.Context, c *Company, set *settings.Company) error {
-	caps, err := e.Check(ctx, c)
-	if err == nil && !(caps.Has(connector.FeatureReceipts) && caps.Has(connector.FeatureFind)) {
-		set.Payments.ReceiptMode = "hold"
+// paymentPrint identifies what matters of a payment: equal prints lead to the same decision.
+func paymentPrint(pay billing.Payment) string {
+	pay.Updated, pay.Created = time.Time{}, time.Time{}
+	if pay.Charge != nil {
+		charge := *pay.Charge
+		charge.Updated, pay.Charge = time.Time{}, &charge
 	}
-	return err
+	b, err := json.Marshal(pay)
+	if err != nil {
+		panic("engine: " + err.Error()) // texts, times and amounts always encode
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
 }
 
-func (e *Engine) describePayment(w *work, pay billing.Payment) {
+func describePayment(w *work, pay billing.Payment) {
 	fee := money.Zero(pay.Currency)
 	for _, a := range pay.Applications {
 		if a.Type == billing.ApplyConvenienceFee {
@@ -124,60 +166,196 @@ func posted(r record.Record) map[string]billing.Receipt {
 	return out
 }
 
-// endPayment stores a decision that posts nothing.
-func (e *Engine) endPayment(ctx context.Context, w *work, p plan.Plan) error {
-	status, due := record.Skipped, time.Duration(0)
-	switch p.Verdict {
-	case plan.None:
-		status = record.Synced
-	case plan.Hold: // pending, or to be keyed in by hand: an event usually comes first
-		status, due = record.Waiting, 6*time.Hour
-	case plan.Conflict:
-		status = record.Attention
-		if p.Has(plan.UnknownInvoice) {
-			due = time.Hour // perhaps it is just being synced
-		}
-		if p.Has(plan.ReversedAfter) {
-			status = record.Reversed
+// recheck is when a decision that waits for a person is looked at again, because what it depends on may be mended
+// elsewhere: a balance, a period, a setting, a receipt keyed in by hand. Other decisions wait for a change of the payment.
+func recheck(p plan.Plan) time.Duration {
+	for _, c := range []struct {
+		code  plan.Code
+		after time.Duration
+	}{
+		{plan.UnknownInvoice, time.Hour}, {plan.HeldForEntry, 3 * time.Hour}, {plan.PaymentPending, 6 * time.Hour},
+		{plan.Overpayment, 6 * time.Hour}, {plan.PossibleDouble, 6 * time.Hour}, {plan.ClosedPeriod, 6 * time.Hour},
+		{plan.InvoiceUnposted, 6 * time.Hour}, {plan.NoMethod, 6 * time.Hour}, {plan.NoGLAccount, 6 * time.Hour},
+		{plan.OtherCompany, 6 * time.Hour}, {plan.UnknownPayer, 6 * time.Hour}, {plan.PaymentsOff, 6 * time.Hour},
+	} {
+		if p.Has(c.code) {
+			return c.after
 		}
 	}
-	return w.park(ctx, status, due, p.Reasons...)
+	return 0
 }
 
-// invoicesOf finds our records of the invoices a payment applies to and returns their customers, sorted. The balances
-// they get are read later, under the customers' leases.
-func (e *Engine) invoicesOf(ctx context.Context, w *work, in *plan.PaymentInput) ([]string, error) {
-	in.Invoices = map[string]billing.Balance{}
-	var customers []string
-	for _, a := range in.Payment.Applications {
-		if a.Type != billing.ApplyInvoice || in.Invoices[a.InvoiceID].Number != "" {
+// endPayment stores a decision that posts nothing.
+func (e *Engine) endPayment(ctx context.Context, w *work, p plan.Plan) error {
+	e.planned(w, p)
+	switch p.Verdict {
+	case plan.None:
+		return w.park(ctx, record.Synced, 0, p.Reasons...)
+	case plan.Hold: // pending, or to be keyed in by hand: an event usually comes first
+		return w.park(ctx, record.Waiting, cmp.Or(recheck(p), 6*time.Hour), p.Reasons...)
+	case plan.Conflict:
+		if p.Has(plan.ReversedAfter) || p.Has(plan.RefundedWhole) {
+			return w.park(ctx, record.Reversed, 0, p.Reasons...)
+		}
+		return w.park(ctx, record.Attention, recheck(p), p.Reasons...)
+	}
+	return w.park(ctx, record.Skipped, 0, p.Reasons...)
+}
+
+// onSite is the company with an ERP code at the site of c: c itself, or one that shares the site; nil without one.
+func (e *Engine) onSite(c *Company, companyNo string) *Company {
+	if companyNo == c.Settings.Q360Company {
+		return c
+	}
+	for _, id := range e.CompanyIDs() {
+		o := e.companies[id]
+		if o != c && c.Site != "" && o.Site == c.Site && o.Settings.Q360Company == companyNo && !o.paused() {
+			return o
+		}
+	}
+	return nil
+}
+
+// otherCompanies gives the plan the settings of the companies of the same ERP site, and turns posting off where the site
+// can not create receipts or not find them again: a receipt that can not be looked up could be posted twice (q360-api 4.6
+// rule 0).
+func (e *Engine) otherCompanies(ctx context.Context, c *Company, in *plan.PaymentInput) error {
+	caps, err := e.Check(ctx, c)
+	if err != nil {
+		return err
+	}
+	byHand := !caps.Has(connector.FeatureReceipts) || !caps.Has(connector.FeatureFind)
+	if byHand {
+		in.Settings.Payments.ReceiptMode = "hold"
+	}
+	in.Others = map[string]settings.Company{}
+	for _, id := range e.CompanyIDs() {
+		o := e.companies[id]
+		if o == c || e.onSite(c, o.Settings.Q360Company) != o {
 			continue
 		}
-		rec, err := e.byPortalID(ctx, w.c, a.InvoiceID)
+		set := o.Settings
+		if byHand {
+			set.Payments.ReceiptMode = "hold"
+		}
+		in.Others[set.Q360Company] = set
+	}
+	return nil
+}
+
+// cover is whose invoices a payment pays: by the portal's invoice id, our record of it and its company.
+type cover map[string]covered
+
+type covered struct {
+	company *Company
+	number  string
+	payer   string // the ERP's customer number
+}
+
+// covered finds our records of the invoices a payment applies to. The balances they get are read later, under the
+// customers' leases. A payment that names no invoice covers its payer's account.
+func (e *Engine) covered(ctx context.Context, w *work, in *plan.PaymentInput) (cover, error) {
+	in.Invoices = map[string]billing.Balance{}
+	out := cover{}
+	named := false
+	for _, a := range in.Payment.Applications {
+		if a.Type != billing.ApplyInvoice || out[a.InvoiceID].company != nil {
+			continue
+		}
+		named = true
+		owner, rec, err := e.inAccount(ctx, w.c, billing.KindInvoice, a.InvoiceID)
 		if err != nil {
 			return nil, err
 		}
-		if rec == nil {
-			continue
+		if rec != nil {
+			out[a.InvoiceID] = covered{owner, rec.SourceID, rec.Customer}
 		}
-		in.Invoices[a.InvoiceID] = billing.Balance{Number: rec.SourceID}
-		customers = append(customers, rec.Customer)
 	}
-	slices.Sort(customers)
-	return slices.Compact(customers), nil
+	if named || in.Payment.CustomerID == "" {
+		return out, nil
+	}
+	rec, err := e.byPortalID(ctx, w.c, billing.KindCustomer, in.Payment.CustomerID)
+	if err == nil && rec != nil {
+		in.PayerNo = rec.SourceID
+		out[""] = covered{company: w.c, payer: rec.SourceID}
+	}
+	return out, err
 }
 
-// leaseCustomers serialises receipts per customer, because two receipts on one invoice race on its balance
-// (q360-api 4.6 rule 6). The leases are taken in sorted order, all or none.
-func (e *Engine) leaseCustomers(ctx context.Context, c *Company, customers []string) (func(), error) {
+// inAccount finds our record of a thing of the portal, with its company: that of c, or of one that shares its account.
+func (e *Engine) inAccount(ctx context.Context, c *Company, kind billing.Kind, portalID string) (*Company, *record.Record, error) {
+	rec, err := e.byPortalID(ctx, c, kind, portalID)
+	if err != nil || rec != nil {
+		return c, rec, err
+	}
+	for _, id := range e.CompanyIDs() {
+		o := e.companies[id]
+		if o == c || c.Account == "" || o.Account != c.Account {
+			continue
+		}
+		if rec, err = e.byPortalID(ctx, o, kind, portalID); err != nil || rec != nil {
+			return o, rec, err
+		}
+	}
+	return nil, nil, nil
+}
+
+// owner is the company that handles the payment, so that two companies that share an account never both do: the first by
+// id of those whose invoices it pays, or the one that has receipts of it already.
+func (c cover) owner(w *work) *Company {
+	owner := w.c
+	if len(w.rec.Receipts) > 0 {
+		return owner
+	}
+	first := true
+	for _, x := range c {
+		if first || x.company.ID < owner.ID {
+			owner, first = x.company, false
+		}
+	}
+	return owner
+}
+
+// handedTo is the company that a payment was left to; nil for one that is handled here.
+func (e *Engine) handedTo(r record.Record) *Company {
+	for _, reason := range r.Reasons {
+		if reason.Code == plan.OtherOwner {
+			return e.companies[reason.Params["company"]]
+		}
+	}
+	return nil
+}
+
+// handOver leaves a payment to another company of the same portal account.
+func (e *Engine) handOver(ctx context.Context, w *work, owner *Company) error {
+	if err := e.notePayment(ctx, owner, w.rec.SourceID, "company "+w.c.ID, ""); err != nil {
+		return err
+	}
+	e.announce(ctx, &record.Record{Company: owner.ID, Kind: billing.KindPayment, SourceID: w.rec.SourceID})
+	return e.endPayment(ctx, w, plan.Plan{Verdict: plan.Skip, Reasons: []plan.Reason{plan.Because(plan.OtherOwner, "company", owner.ID)}})
+}
+
+// leases are the leases that serialise receipts per customer, because two receipts on one invoice race on its balance
+// (q360-api 4.6 rule 6), sorted.
+func (c cover) leases() []string {
+	var out []string
+	for _, x := range c {
+		out = append(out, store.ID(x.company.ID, "receipts", x.payer))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// leaseAll takes named leases, all or none.
+func (e *Engine) leaseAll(ctx context.Context, names []string) (func(), error) {
 	var releases []func()
 	release := func() {
 		for _, r := range releases {
 			r()
 		}
 	}
-	for _, number := range customers {
-		r, err := e.lease(ctx, store.ID(c.ID, "receipts", number))
+	for _, name := range names {
+		r, err := e.lease(ctx, name)
 		if err != nil {
 			release()
 			return nil, err
@@ -189,9 +367,12 @@ func (e *Engine) leaseCustomers(ctx context.Context, c *Company, customers []str
 
 // readBalances reads the ERP's balances now, without what an interrupted run of this payment, or a person under its
 // references, applied already: its own receipts must not look like somebody else's. It returns those receipts.
-func (e *Engine) readBalances(ctx context.Context, c *Company, in *plan.PaymentInput, receipts int) (map[string]billing.Receipt, error) {
-	for id, b := range in.Invoices {
-		got, err := c.ERP.Balance(ctx, b.Number)
+func (e *Engine) readBalances(ctx context.Context, c *Company, of cover, in *plan.PaymentInput) (map[string]billing.Receipt, error) {
+	for id, x := range of {
+		if x.number == "" {
+			continue
+		}
+		got, err := x.company.ERP.Balance(ctx, x.number)
 		if err != nil {
 			return nil, err
 		}
@@ -199,28 +380,42 @@ func (e *Engine) readBalances(ctx context.Context, c *Company, in *plan.PaymentI
 	}
 	own := map[string]billing.Receipt{}
 	byHand := in.Settings.Payments.ReceiptMode == "hold"
-	for n := range receipts {
+	for _, set := range in.Others {
+		byHand = byHand || set.Payments.ReceiptMode == "hold"
+	}
+	err := e.findOwn(ctx, c, of, in, own, byHand)
+	if byHand && err != nil && cannotFind(err) {
+		err = nil
+	}
+	return own, err
+}
+
+// findOwn adds the receipts that are in the ERP under the payment's references to own, and what they applied back to the
+// balances: all of them, or those that an interrupted run may have posted.
+func (e *Engine) findOwn(ctx context.Context, c *Company, of cover, in *plan.PaymentInput, own map[string]billing.Receipt, all bool) error {
+	for n := range of.leases() {
 		reference := plan.Reference(c.Settings, in.Payment.ID, n)
-		if _, known := in.Posted[reference]; known {
+		_, known := in.Posted[reference]
+		if _, found := own[reference]; found || known {
 			continue
 		}
 		entry, err := e.journal.Get(ctx, journalKey(c, plan.ReceiptKey(reference)))
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if !byHand && (entry == nil || entry.Attempts == 0) {
+		if !all && (entry == nil || entry.Attempts == 0) {
 			continue
 		}
 		found, err := c.ERP.FindReceipts(ctx, reference)
-		if err != nil && !(byHand && cannotFind(err)) {
-			return nil, err
+		if err != nil {
+			return err
 		}
 		addBack(in.Invoices, found)
 		if len(found) == 1 {
 			own[reference] = found[0]
 		}
 	}
-	return own, nil
+	return nil
 }
 
 // cannotFind reports whether the site has no way of finding receipts, which is why they are keyed in by hand.
@@ -240,23 +435,4 @@ func addBack(invoices map[string]billing.Balance, receipts []billing.Receipt) {
 			}
 		}
 	}
-}
-
-// closeHeld ends a payment whose receipts are keyed in by hand: complete when all are found under their references with
-// their amounts, waiting until then (q360-api 4.6 rule 10).
-func (e *Engine) closeHeld(ctx context.Context, w *work, p plan.Plan, found map[string]billing.Receipt) error {
-	for _, step := range p.Steps {
-		r, there := found[step.Receipt.Reference]
-		if !there {
-			return e.endPayment(ctx, w, p)
-		}
-		if !r.Amount.Equal(step.Receipt.Amount) {
-			problem := fmt.Sprintf("its amount is %s, not %s", r.Amount, step.Receipt.Amount)
-			return w.park(ctx, record.Attention, 6*time.Hour, plan.Because(plan.ReceiptMismatch, "receipt", r.Number, "problem", problem))
-		}
-	}
-	for _, step := range p.Steps {
-		w.addReceipt(*step.Receipt, found[step.Receipt.Reference].Number, "found in the ERP")
-	}
-	return w.complete(ctx, nil)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/engine/breaker"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/store"
 )
@@ -56,6 +57,14 @@ func (e *Engine) Poll(ctx context.Context, company string) (PollResult, error) {
 		res.Skipped = "paused"
 		return res, nil
 	}
+	ctl, err := e.controlOf(ctx, c)
+	if err != nil {
+		return res, err
+	}
+	if hold, all := ctl.Paused[record.FlowAll]; all {
+		res.Skipped = "paused by " + hold.Actor + ": " + hold.Reason
+		return res, nil
+	}
 	release, err := e.lease(ctx, store.ID(company, "poll"))
 	if errors.Is(err, errBusy) {
 		res.Skipped = "another poll is running"
@@ -67,13 +76,25 @@ func (e *Engine) Poll(ctx context.Context, company string) (PollResult, error) {
 	defer release()
 	run := record.Run{Company: company, Flow: "poll", StartedAt: store.At(e.clock.Now())}
 	err = e.poll(ctx, c, &res)
-	err = errors.Join(err, e.Sweep(ctx, company), e.GapFill(ctx, c))
+	if errors.Is(err, breaker.ErrStopped) {
+		res.Skipped = err.Error()
+	}
+	err = errors.Join(unlessStopped(err), e.Sweep(ctx, company), unlessStopped(e.GapFill(ctx, c)), unlessStopped(e.RereadPayments(ctx, c)))
 	run.EndedAt, run.Read, run.Changed, run.Bad = store.At(e.clock.Now()), res.Read, res.Changed, res.Bad
 	if err != nil {
 		run.Error = err.Error()
 	}
 	_, saved := e.runs.Put(ctx, store.ID(company, "poll"), run)
 	return res, errors.Join(err, saved)
+}
+
+// unlessStopped drops the error of calls that were not made because the vendor does not answer: that was told when the calls
+// stopped, and the next trial decides.
+func unlessStopped(err error) error {
+	if errors.Is(err, breaker.ErrStopped) {
+		return nil
+	}
+	return err
 }
 
 func (e *Engine) poll(ctx context.Context, c *Company, res *PollResult) error {
@@ -84,6 +105,9 @@ func (e *Engine) poll(ctx context.Context, c *Company, res *PollResult) error {
 	if fatal := caps.Fatal(); len(fatal) > 0 {
 		res.Skipped = "the ERP's mapping does not fit: " + fatal[0].Message
 		return fmt.Errorf("the start-up check refuses the company: %s", fatal[0].Message)
+	}
+	if err := e.checkRecipients(ctx, c); err != nil {
+		return err
 	}
 	if err := e.pollCustomers(ctx, c, res); err != nil {
 		return err
@@ -114,8 +138,12 @@ func (e *Engine) pollInvoices(ctx context.Context, c *Company, res *PollResult) 
 	if err != nil {
 		return err
 	}
+	if cur.Since == "" {
+		cur.Since = c.Settings.Qualify.StartDate
+	}
 	for read := 0; ; {
-		page, err := c.ERP.Invoices(ctx, cur.Value, billing.Date(c.Settings.Qualify.StartDate), e.opt.PageSize)
+		// An earlier start date alone reads nothing again: what it lets through is scheduled by a backfill.
+		page, err := c.ERP.Invoices(ctx, cur.Value, billing.Date(cur.Since), e.opt.PageSize)
 		if err != nil {
 			return err
 		}
@@ -126,6 +154,9 @@ func (e *Engine) pollInvoices(ctx context.Context, c *Company, res *PollResult) 
 		}
 		changed, err := e.storePage(ctx, c, items, page.Backfill)
 		if err != nil {
+			return err
+		}
+		if err := e.noteGone(ctx, c, page.Gone); err != nil {
 			return err
 		}
 		e.reportBad(ctx, c, page.Bad)
@@ -330,4 +361,50 @@ func (e *Engine) getRecords(ctx context.Context, ids []string) (map[string]store
 		return nil, err
 	}
 	return decodeRows[record.Record](docs)
+}
+
+// invoiceSource is the ERP's invoice of a record.
+func (e *Engine) invoiceSource(ctx context.Context, w *work) (billing.Invoice, error) {
+	return sourceOf(ctx, w, w.c.ERP.Invoice, billing.Invoice.Fingerprint)
+}
+
+// customerSource is the ERP's customer of a record.
+func (e *Engine) customerSource(ctx context.Context, w *work) (billing.Customer, error) {
+	return sourceOf(ctx, w, w.c.ERP.Customer, billing.Customer.Fingerprint)
+}
+
+// sourceOf is the ERP record behind a sync record: as the poll read it if that is fresh, else read now and kept.
+func sourceOf[T billing.Invoice | billing.Customer](
+	ctx context.Context, w *work, read func(context.Context, string) (T, error), fingerprint func(T) string,
+) (doc T, err error) {
+	e, id := w.e, w.rec.ID()
+	s, _, err := e.sources.Get(ctx, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return doc, err
+	}
+	now := e.clock.Now()
+	if err == nil && now.Sub(s.ReadAt.Time) < e.opt.SourceFresh && s.Decode(&doc) == nil { // else it is read again
+		if w.rec.Seen == "" && w.rec.Written == "" { // a record made on demand, from what the poll had read before
+			w.seen, w.rec.Seen = s.Fingerprint, s.Fingerprint
+		}
+		return doc, nil
+	}
+	if doc, err = read(ctx, w.rec.SourceID); err != nil {
+		return doc, err
+	}
+	w.seen = fingerprint(doc)
+	w.rec.Seen = w.seen
+	if s, err = record.NewSource(w.c.ID, w.rec.Kind, w.rec.SourceID, w.seen, now, doc); err != nil {
+		return doc, err
+	}
+	_, err = e.sources.Put(ctx, id, s)
+	return doc, err
+}
+
+// source is the item's ERP record as it is kept.
+func (it item) source(company string, e *Engine) (record.Source, error) {
+	if it.invoice != nil {
+		return record.NewSource(company, it.kind, it.id, it.fingerprint, e.clock.Now(), *it.invoice)
+	}
+	return record.NewSource(company, it.kind, it.id, it.fingerprint, e.clock.Now(), *it.cust)
 }

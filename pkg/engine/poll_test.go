@@ -146,8 +146,9 @@ func TestBadSourceRecord(t *testing.T) {
 }
 
 func TestFatalCheckStopsItsCompanyOnly(t *testing.T) {
+	var ca *enginetest.Site
 	f := setup(t, func(w *enginetest.World) {
-		ca := w.AddSite("ca")
+		ca = w.AddSite("ca")
 		for _, s := range []*enginetest.Site{w.Site, ca} {
 			s.ERP.PutCustomers(enginetest.Customer("C1"))
 			s.ERP.PutInvoices(enginetest.Invoice("1", "C1"))
@@ -174,8 +175,7 @@ func TestFatalCheckStopsItsCompanyOnly(t *testing.T) {
 	if n := f.ERP.Count("Check"); n != 6 {
 		t.Errorf("%d checks of the bad site", n)
 	}
-	c, _ := f.e.Company("ca")
-	if n := c.ERP.(*enginetest.ERP).Count("Check"); n != 1 {
+	if n := ca.ERP.Count("Check"); n != 1 {
 		t.Errorf("%d checks of the good site", n)
 	}
 }

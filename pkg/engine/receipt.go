@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
@@ -13,21 +14,24 @@ import (
 	"github.com/arbridge/arbridge/pkg/money"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
+	"github.com/arbridge/arbridge/pkg/settings"
+	"github.com/arbridge/arbridge/pkg/store"
 )
 
 // postReceipts posts what the plan says, one receipt after the other; each is remembered as soon as it is there.
 func (e *Engine) postReceipts(ctx context.Context, w *work, in plan.PaymentInput, p plan.Plan) error {
 	for _, step := range p.Steps {
-		number, reason, err := e.postReceipt(ctx, w, in, *step.Receipt, step)
+		number, reason, err := e.postReceipt(ctx, w, *step.Receipt, step)
 		if err != nil {
 			return w.fail(ctx, vendorERP, err)
 		}
 		if reason != nil {
-			return w.park(ctx, record.Attention, 0, append(p.Reasons, *reason)...)
+			stopped := plan.Plan{Verdict: plan.Conflict, Reasons: append(p.Reasons, *reason)}
+			return w.park(ctx, record.Attention, recheck(stopped), stopped.Reasons...)
 		}
 		w.addReceipt(*step.Receipt, number, "posted")
 	}
-	return w.complete(ctx, p.Reasons)
+	return e.completed(ctx, w, in, p.Reasons)
 }
 
 // addReceipt remembers a receipt that is in the ERP.
@@ -36,12 +40,174 @@ func (w *work) addReceipt(r billing.Receipt, number, what string) {
 	w.rec.Note(w.e.clock.Now(), what, fmt.Sprintf("cash receipt %s (%s) over %s", number, r.Reference, r.Amount))
 }
 
-// complete ends a payment all of whose receipts are there.
-func (w *work) complete(ctx context.Context, reasons []plan.Reason) error {
-	return w.finish(ctx, func(r *record.Record) {
-		r.Set(record.Synced, reasons)
-		r.Complete, r.Attempts, r.SourceTotal = true, 0, r.PortalTotal
+// completed ends a payment all of whose receipts are there. What became of the money before they were is told at once: a
+// part of it that was paid back, a dispute.
+func (e *Engine) completed(ctx context.Context, w *work, in plan.PaymentInput, reasons []plan.Reason) error {
+	in.Posted, in.Complete, in.PostedAs = posted(w.rec), true, plan.Parts(in.Payment)
+	w.rec.Complete, w.rec.PostedAs, w.rec.Attempts, w.rec.SourceTotal = true, in.PostedAs, 0, w.rec.PortalTotal
+	w.rec.Wanted, w.rec.Doubles = nil, nil
+	if p := plan.Payment(in); p.Verdict == plan.Conflict {
+		return e.endPayment(ctx, w, p)
+	}
+	return w.finish(ctx, func(r *record.Record) { r.Set(record.Synced, reasons) })
+}
+
+// closeHeld ends a payment whose receipts are keyed in by hand: complete when all are found under their references with
+// their amounts, waiting until then with all that is to be keyed in (q360-api 4.6 rule 10).
+func (e *Engine) closeHeld(ctx context.Context, w *work, in plan.PaymentInput, p plan.Plan, found map[string]billing.Receipt) error {
+	var missing []billing.Receipt
+	for _, step := range p.Steps {
+		r, there := found[step.Receipt.Reference]
+		if !there {
+			missing = append(missing, *step.Receipt)
+			continue
+		}
+		if !r.Amount.Equal(step.Receipt.Amount) {
+			problem := fmt.Sprintf("its amount is %s, not %s", r.Amount, step.Receipt.Amount)
+			return w.park(ctx, record.Attention, 6*time.Hour, plan.Because(plan.ReceiptMismatch, "receipt", r.Number, "problem", problem))
+		}
+	}
+	if err := w.rec.Want(missing); err != nil {
+		return w.fail(ctx, vendorERP, err)
+	}
+	if len(missing) > 0 {
+		reason, err := e.keyedIn(ctx, w, missing)
+		if err != nil && !cannotFind(err) {
+			return w.fail(ctx, vendorERP, err)
+		}
+		if reason != nil {
+			p = plan.Plan{Verdict: plan.Conflict, Reasons: []plan.Reason{*reason}}
+		}
+		return e.endPayment(ctx, w, p)
+	}
+	for _, step := range p.Steps {
+		w.addReceipt(*step.Receipt, found[step.Receipt.Reference].Number, "found in the ERP")
+	}
+	return e.completed(ctx, w, in, nil)
+}
+
+// overpaid ends a payment that pays more than is owed. Perhaps it is owed no more because somebody keyed the payment in.
+func (e *Engine) overpaid(ctx context.Context, w *work, in plan.PaymentInput, p plan.Plan) error {
+	loose := in
+	loose.Settings.Payments.Overpayment, loose.Others = "on_account", map[string]settings.Company{}
+	for code, set := range in.Others {
+		set.Payments.Overpayment = "on_account"
+		loose.Others[code] = set
+	}
+	var wanted []billing.Receipt
+	for _, s := range plan.Payment(loose).Steps {
+		wanted = append(wanted, *s.Receipt)
+	}
+	reason, err := e.keyedIn(ctx, w, wanted)
+	if err != nil && !cannotFind(err) {
+		return w.fail(ctx, vendorERP, err)
+	}
+	if reason != nil {
+		p.Reasons = []plan.Reason{*reason}
+	}
+	return e.endPayment(ctx, w, p)
+}
+
+// keyedIn looks for receipts that somebody may have keyed in for those wanted, under other references (q360-api 4.4.7).
+func (e *Engine) keyedIn(ctx context.Context, w *work, wanted []billing.Receipt) (*plan.Reason, error) {
+	w.rec.Doubles = nil
+	var numbers []string
+	for _, r := range wanted {
+		similar, err := e.onSite(w.c, r.CompanyNo).ERP.SimilarReceipts(ctx, r.CustomerNo, r.Amount, r.Date)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range similar {
+			if e.posts(w.c, s.Reference) || slices.Contains(w.rec.Distinct, s.Number) {
+				continue
+			}
+			numbers = append(numbers, s.Number)
+			w.rec.Doubles = append(w.rec.Doubles, record.Double{
+				Number: s.Number, Reference: r.Reference, Customer: r.CustomerNo, Company: r.CompanyNo, Date: string(r.Date), Amount: r.Amount.Amount(),
+			})
+		}
+	}
+	if len(numbers) == 0 {
+		return nil, nil
+	}
+	slices.Sort(numbers)
+	reason := plan.Because(plan.PossibleDouble, "receipt", strings.Join(slices.Compact(numbers), ", "))
+	return &reason, nil
+}
+
+// posts reports whether a reference is one that a company of the site uses for its receipts.
+func (e *Engine) posts(c *Company, reference string) bool {
+	for _, o := range e.companies {
+		prefix := o.Settings.Payments.ReferencePrefix
+		if (o == c || c.Site != "" && o.Site == c.Site) && prefix != "" && len(reference) > len(prefix) && strings.HasPrefix(reference, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// ResolveDuplicate is a person's answer to a possible duplicate: the number of the receipt that was keyed in for the
+// payment, which is adopted as it is, or "" when none of those found is, and the payment is to be posted. ErrOperator says
+// why that can not be done; ErrNothing when no such payment is known.
+func (e *Engine) ResolveDuplicate(ctx context.Context, by By, company, paymentID, adopt string) (record.Record, error) {
+	c, err := e.Company(company)
+	if err != nil {
+		return record.Record{}, err
+	}
+	action := "not a duplicate"
+	if adopt != "" {
+		action = "adopt receipt " + adopt
+	}
+	rec, err := e.changeRecord(ctx, by, action, Target{Number: paymentID, Company: company, Kind: billing.KindPayment}, func(r *record.Record) error {
+		if len(r.Doubles) == 0 {
+			return refuse("no receipt in the ERP is like payment %s", paymentID)
+		}
+		if adopt == "" {
+			for _, d := range r.Doubles {
+				r.Distinct = append(r.Distinct, d.Number)
+			}
+		} else if err := e.adopt(ctx, c, r, adopt); err != nil {
+			return err
+		}
+		r.Doubles = nil
+		r.Set(record.Scheduled, nil)
+		r.DueAt = store.At(e.clock.Now())
+		return nil
 	})
+	if err == nil {
+		e.announce(ctx, &rec)
+	}
+	return rec, err
+}
+
+// adopt makes a receipt that somebody keyed in the payment's own, if it is still there.
+func (e *Engine) adopt(ctx context.Context, c *Company, r *record.Record, number string) error {
+	i := slices.IndexFunc(r.Doubles, func(d record.Double) bool { return d.Number == number })
+	if i < 0 {
+		return refuse("receipt %s is none of those found for payment %s", number, r.SourceID)
+	}
+	d := r.Doubles[i]
+	amount, err := money.Parse(d.Amount, money.Currency(r.Currency))
+	if err != nil {
+		return fmt.Errorf("adopting receipt %s: %w", number, err)
+	}
+	at := e.onSite(c, d.Company)
+	if at == nil {
+		return refuse("company %s of the ERP is not configured any more", d.Company)
+	}
+	found, err := at.ERP.SimilarReceipts(ctx, d.Customer, amount, billing.Date(d.Date))
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		if f.Number == number {
+			adopted := receiptRecord(f, number)
+			adopted.Reference, adopted.Adopted = d.Reference, true
+			r.Receipts = append(r.Receipts, adopted)
+			return nil
+		}
+	}
+	return refuse("receipt %s is not in the ERP any more with this customer, amount and date", number)
 }
 
 // regainReceipts finds the receipts that an interrupted run posted without getting to remember them, before a payment that
@@ -95,24 +261,27 @@ func receiptRecord(r billing.Receipt, number string) record.Receipt {
 }
 
 // postReceipt brings one receipt to exist exactly once (q360-api 4.6). A reason instead of an error is for a person.
-func (e *Engine) postReceipt(ctx context.Context, w *work, in plan.PaymentInput, r billing.Receipt, step plan.Step) (string, *plan.Reason, error) {
+func (e *Engine) postReceipt(ctx context.Context, w *work, r billing.Receipt, step plan.Step) (string, *plan.Reason, error) {
 	number, reason, err := e.receiptHeader(ctx, w, &r, step)
 	if err != nil || reason != nil {
 		return "", reason, err
 	}
 	if err := e.receiptLines(ctx, w, r, number, step); err != nil {
 		if errors.Is(err, errAttempts) || connector.ClassOf(err) == connector.ClassInvalid {
-			return "", refused(err, w.c.Settings.Payments.Attempts), nil
+			return "", refused(err, r.Date, w.c.Settings.Payments.Attempts), nil
 		}
 		return "", nil, err
 	}
-	return e.verifyReceipt(ctx, w, in, r, number)
+	return e.verifyReceipt(ctx, w, r, number)
 }
 
-func refused(err error, attempts int) *plan.Reason {
+func refused(err error, date billing.Date, attempts int) *plan.Reason {
 	r := plan.Because(plan.ReceiptRefused, "problem", err.Error())
-	if errors.Is(err, errAttempts) {
+	switch {
+	case errors.Is(err, errAttempts):
 		r = plan.Because(plan.ReceiptAttempts, "attempts", fmt.Sprint(attempts))
+	case closedPeriod(err):
+		r = plan.Because(plan.ClosedPeriod, "date", string(date))
 	}
 	return &r
 }
@@ -131,7 +300,7 @@ func (e *Engine) receiptHeader(ctx context.Context, w *work, r *billing.Receipt,
 		if len(found) > 0 {
 			return found[0].Number, nil, nil // ours from before the journal knew, or keyed in under our reference: verified below
 		}
-		if reason, err := e.precheck(ctx, w, r); reason != nil || err != nil {
+		if reason, err := e.precheck(ctx, w, r, step); reason != nil || err != nil {
 			return "", reason, err
 		}
 	}
@@ -145,17 +314,16 @@ func (e *Engine) createHeader(ctx context.Context, w *work, r *billing.Receipt, 
 	number, err := e.perform(ctx, w.c, w, effect{
 		vendor: vendorERP, step: step, record: w.rec.ID(), amount: r.Amount.Amount(), checks: e.opt.ReceiptChecks, attempts: w.c.Settings.Payments.Attempts,
 		call: func(ctx context.Context) (string, error) {
-			if !resumed {
-				return w.c.ERP.CreateReceipt(ctx, *r)
+			if resumed {
+				var err error
+				if stop, err = e.precheck(ctx, w, r, step); err != nil {
+					return "", readOnly(err)
+				}
+				if stop != nil {
+					return "", connector.NewError(connector.ClassInvalid, "posting receipt "+r.Reference, "%s", stop.Text())
+				}
 			}
-			var err error
-			if stop, err = e.precheck(ctx, w, r); err != nil {
-				return "", readOnly(err)
-			}
-			if stop != nil {
-				return "", connector.NewError(connector.ClassInvalid, "posting receipt "+r.Reference, "%s", stop.Text())
-			}
-			return w.c.ERP.CreateReceipt(ctx, *r)
+			return e.inOpenPeriod(ctx, w, r, step, e.onSite(w.c, r.CompanyNo).ERP.CreateReceipt)
 		},
 		look: func(ctx context.Context) (string, bool, error) {
 			found, err := w.c.ERP.FindReceipts(ctx, r.Reference)
@@ -169,46 +337,50 @@ func (e *Engine) createHeader(ctx context.Context, w *work, r *billing.Receipt, 
 		return "", stop, nil
 	}
 	if errors.Is(err, errAttempts) || err != nil && connector.ClassOf(err) == connector.ClassInvalid {
-		return "", refused(err, w.c.Settings.Payments.Attempts), nil
+		return "", refused(err, r.Date, w.c.Settings.Payments.Attempts), nil
 	}
 	return number, nil, err
 }
 
 // precheck looks for a receipt that somebody keyed in and asks the ERP for a preview, re-dating the receipt when the
 // period is closed and the settings allow it.
-func (e *Engine) precheck(ctx context.Context, w *work, r *billing.Receipt) (*plan.Reason, error) {
-	similar, err := w.c.ERP.SimilarReceipts(ctx, r.CustomerNo, r.Amount, r.Date)
-	if err != nil {
-		return nil, err
+func (e *Engine) precheck(ctx context.Context, w *work, r *billing.Receipt, step plan.Step) (*plan.Reason, error) {
+	reason, err := e.keyedIn(ctx, w, []billing.Receipt{*step.Receipt})
+	if reason != nil || err != nil {
+		return reason, err
 	}
-	for _, s := range similar {
-		if !ours(s.Reference, w.c.Settings.Payments.ReferencePrefix) {
-			reason := plan.Because(plan.PossibleDouble, "receipt", s.Number)
-			return &reason, nil
-		}
-	}
-	asked := r.Date
-	for range 4 {
-		err = w.c.ERP.PreviewReceipt(ctx, *r)
-		var ce *connector.Error
-		if !errors.As(err, &ce) || ce.Code != "closed_period" || w.c.Settings.Payments.ClosedPeriod != "next_open_day" {
-			break
-		}
-		next, perr := time.Parse(time.DateOnly, string(r.Date))
-		if perr != nil {
-			break
-		}
-		r.Date = billing.Date(time.Date(next.Year(), next.Month()+1, 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly))
-		r.Comment = fmt.Sprintf("Invoiced payment of %s; period closed", asked)
-	}
+	at := e.onSite(w.c, r.CompanyNo).ERP
+	_, err = e.inOpenPeriod(ctx, w, r, step, func(ctx context.Context, r billing.Receipt) (string, error) { return "", at.PreviewReceipt(ctx, r) })
 	if err != nil && connector.ClassOf(err) == connector.ClassInvalid {
-		return refused(err, 0), nil
+		return refused(err, r.Date, 0), nil
 	}
 	return nil, err
 }
 
-func ours(reference, prefix string) bool {
-	return prefix != "" && len(reference) > len(prefix) && reference[:len(prefix)] == prefix
+// inOpenPeriod asks the ERP to take a receipt. One that it refuses because the period is closed gets the first day of the
+// next month, and of the one after that, where the settings allow it, with the true date in its comment (q360-api 4.6
+// rule 8): a refusal is definite, so nothing is there yet.
+func (e *Engine) inOpenPeriod(
+	ctx context.Context, w *work, r *billing.Receipt, step plan.Step, try func(context.Context, billing.Receipt) (string, error),
+) (string, error) {
+	policy := e.onSite(w.c, r.CompanyNo).Settings.Payments.ClosedPeriod
+	for moved := 0; ; moved++ {
+		number, err := try(ctx, *r)
+		if !closedPeriod(err) || policy != "next_open_day" || moved == 3 {
+			return number, err
+		}
+		day, bad := time.Parse(time.DateOnly, string(r.Date))
+		if bad != nil {
+			return number, err
+		}
+		r.Date = billing.Date(time.Date(day.Year(), day.Month()+1, 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly))
+		r.Comment = fmt.Sprintf("%s of %s; period closed", step.Receipt.Comment, step.Receipt.Date)
+	}
+}
+
+func closedPeriod(err error) bool {
+	var ce *connector.Error
+	return errors.As(err, &ce) && ce.Code == "closed_period" && !ce.Ambiguous
 }
 
 // receiptLines writes the lines that the receipt does not have yet.
@@ -235,7 +407,7 @@ func (e *Engine) receiptLines(ctx context.Context, w *work, r billing.Receipt, n
 			if len(lines) == 0 {
 				return number, nil
 			}
-			return number, w.c.ERP.CreateReceiptLines(ctx, number, r, lines)
+			return number, e.onSite(w.c, r.CompanyNo).ERP.CreateReceiptLines(ctx, number, r, lines)
 		},
 		look: func(ctx context.Context) (string, bool, error) {
 			lines, err := missing(ctx)
@@ -274,7 +446,7 @@ func missingLines(want, have []billing.ReceiptLine) []billing.ReceiptLine {
 }
 
 // verifyReceipt checks that the ERP has exactly one receipt with the reference and that it is what was sent.
-func (e *Engine) verifyReceipt(ctx context.Context, w *work, in plan.PaymentInput, r billing.Receipt, number string) (string, *plan.Reason, error) {
+func (e *Engine) verifyReceipt(ctx context.Context, w *work, r billing.Receipt, number string) (string, *plan.Reason, error) {
 	found, err := w.c.ERP.FindReceipts(ctx, r.Reference)
 	if err != nil {
 		return "", nil, err

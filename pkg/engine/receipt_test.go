@@ -36,6 +36,7 @@ func TestReceiptConflicts(t *testing.T) {
 			f.ERP.EnterReceipt(r)
 		}, "107", record.Synced, plan.OnAccount, []string{"60.00 application:1:60.00", "107.00 application:1:47.00 on_account::60.00"}},
 		{"more than the invoice", func(*fixture) {}, "120", record.Attention, plan.Overpayment, nil},
+		{"keyed in and applied by hand", func(f *fixture) { f.ERP.EnterReceipt(keyed) }, "107", record.Attention, plan.PossibleDouble, []string{"107.00 application:1:107.00"}},
 		{"keyed in by hand under another reference", func(f *fixture) {
 			r := keyed
 			r.Lines = nil
@@ -46,7 +47,7 @@ func TestReceiptConflicts(t *testing.T) {
 			r.Lines, r.CustomerNo = nil, "C9"
 			f.ERP.EnterReceipt(r)
 		}, "107", record.Synced, "", []string{"107.00", "107.00 application:1:107.00"}},
-		{"closed period: hold", func(f *fixture) { f.ERP.Close("2026-05-31") }, "107", record.Attention, plan.ReceiptRefused, nil},
+		{"closed period: hold", func(f *fixture) { f.ERP.Close("2026-05-31") }, "107", record.Attention, plan.ClosedPeriod, nil},
 		{"closed period: next open day", func(f *fixture) {
 			f.Settings.Payments.ClosedPeriod = "next_open_day"
 			f.ERP.Close("2026-06-30")
@@ -54,7 +55,7 @@ func TestReceiptConflicts(t *testing.T) {
 		{"all periods closed", func(f *fixture) {
 			f.Settings.Payments.ClosedPeriod = "next_open_day"
 			f.ERP.Close("2027-12-31")
-		}, "107", record.Attention, plan.ReceiptRefused, nil},
+		}, "107", record.Attention, plan.ClosedPeriod, nil},
 		{"the ERP refuses the header", func(f *fixture) {
 			f.ERP.Fail(enginetest.Fault{Method: "CreateReceipt", Class: connector.ClassInvalid})
 		}, "107", record.Attention, plan.ReceiptRefused, nil},
@@ -129,7 +130,7 @@ func TestClosedPeriodDates(t *testing.T) {
 			f.run(2 * time.Hour)
 			f.want(billing.KindPayment, ev.ObjectID, record.Synced, "")
 			r := f.ERP.Receipts()[0]
-			if len(f.ERP.Receipts()) != 1 || r.Date != "2026-07-01" || r.Comment != "Invoiced payment of 2026-05-05; period closed" || len(r.Lines) != 1 {
+			if len(f.ERP.Receipts()) != 1 || r.Date != "2026-07-01" || r.Comment != "Invoiced payment "+ev.ObjectID+" of 2026-05-05; period closed" || len(r.Lines) != 1 {
 				t.Errorf("receipts %+v", f.ERP.Receipts())
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
+	"github.com/arbridge/arbridge/pkg/bus"
 	"github.com/arbridge/arbridge/pkg/connector"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
@@ -63,7 +64,31 @@ func (e *Engine) Sweep(ctx context.Context, company string) error {
 		due = append(due, &rec)
 	}
 	e.announce(ctx, due...)
-	return e.sweepInbox(ctx, company, now)
+	return errors.Join(e.sweepInbox(ctx, company, now), e.purge(ctx, now))
+}
+
+// purgeLimit bounds what one sweep removes; the next goes on.
+const purgeLimit = 200
+
+// purger is a store that removes by itself nothing whose retention ended, as the embedded one.
+type purger interface {
+	Purge(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// purge removes documents whose retention ended, where the store does not.
+func (e *Engine) purge(ctx context.Context, now time.Time) error {
+	p, ok := e.store.(purger)
+	if !ok {
+		return nil
+	}
+	n, err := p.Purge(ctx, now, purgeLimit)
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
+		return nil // one of them just changed: the next sweep looks again
+	}
+	if n > 0 {
+		e.log.InfoContext(ctx, "retention ended", "removed", n)
+	}
+	return err
 }
 
 func (e *Engine) sweepInbox(ctx context.Context, company string, now time.Time) error {
@@ -144,7 +169,7 @@ func (e *Engine) noteBad(ctx context.Context, c *Company, b connector.BadRecord)
 		rec = record.Record{Company: c.ID, Kind: b.Kind, SourceID: b.Number, CreatedAt: store.At(now)}
 	case err != nil:
 		return err
-	case rec.Summary == plan.Text(reasons) || rec.LeaseOwner != "":
+	case rec.Summary == plan.Text(reasons) || rec.LeaseOwner != "" || rec.Status == record.Ignored:
 		return nil
 	}
 	rec.Set(record.Attention, reasons)
@@ -191,4 +216,63 @@ func (e *Engine) GapFill(ctx context.Context, c *Company) error {
 	cur.Value, cur.Backfill = to.Format(time.RFC3339), false
 	_, err = e.saveCursor(ctx, cur, version)
 	return err
+}
+
+// announceBuffer bounds the events that wait for Announce. What does not fit is left to the sweep.
+const announceBuffer = 4096
+
+// eventMessage wakes the receipt function for an inbox entry, under its subject, so that the events of one object are
+// handled in order.
+func eventMessage(in *record.Inbox) bus.Message {
+	data, err := json.Marshal(EventTask{in.Company, in.EventID})
+	if err != nil {
+		panic("engine: " + err.Error()) // two texts always encode
+	}
+	key := in.Subject
+	if key == "" {
+		key = store.ID(in.Company, in.EventID)
+	}
+	return bus.Message{Key: key, Data: data}
+}
+
+// announceEvent wakes the receipt function: now, or by Announce where that runs.
+func (e *Engine) announceEvent(ctx context.Context, in *record.Inbox) {
+	m := eventMessage(in)
+	if !e.opt.AnnounceLater {
+		e.publishEvents(ctx, m)
+		return
+	}
+	select {
+	case e.later <- m:
+	default: // the sweep publishes it: the inbox entry is due
+	}
+}
+
+func (e *Engine) publishEvents(ctx context.Context, messages ...bus.Message) {
+	if err := e.publisher.Publish(ctx, bus.TopicEvents, messages...); err != nil {
+		e.log.WarnContext(ctx, "events not published; the sweep will", "count", len(messages), "error", err)
+	}
+}
+
+// Announce publishes, several at a time, what Receive stored, until ctx ends. With Options.AnnounceLater a webhook waits
+// for one durable write instead of two; the event is safe either way, because the sweep finds every unhandled inbox entry.
+func (e *Engine) Announce(ctx context.Context) error {
+	for {
+		var batch []bus.Message
+		select {
+		case <-ctx.Done():
+			return nil
+		case m := <-e.later:
+			batch = append(batch, m)
+		}
+		for more := true; more && len(batch) < 200; {
+			select {
+			case m := <-e.later:
+				batch = append(batch, m)
+			default:
+				more = false
+			}
+		}
+		e.publishEvents(ctx, batch...)
+	}
 }

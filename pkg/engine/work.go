@@ -9,6 +9,7 @@ import (
 
 	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/engine/breaker"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/settings"
@@ -45,7 +46,7 @@ func (e *Engine) take(ctx context.Context, c *Company, kind billing.Kind, id str
 			return nil, err
 		}
 		now := e.clock.Now()
-		if e.held(rec.LeaseOwner, rec.LeaseUntil, now) {
+		if e.held(rec.LeaseOwner, rec.LeaseUntil, now) || rec.Status == record.Ignored {
 			return nil, errBusy
 		}
 		w := &work{e: e, c: c, rec: rec, seen: rec.Seen, was: rec.Status}
@@ -189,6 +190,9 @@ func (w *work) fail(ctx context.Context, vendor string, err error) error {
 		w.e.log.ErrorContext(ctx, "record", "company", w.c.ID, "kind", w.rec.Kind, "source_id", w.rec.SourceID, "error", err)
 		return w.park(context.WithoutCancel(ctx), record.Scheduled, w.backoff(0), plan.Because(plan.InternalError, "problem", err.Error()))
 	}
+	if errors.Is(err, breaker.ErrStopped) {
+		return w.stoppedCall(ctx, vendor, ce)
+	}
 	w.rec.Attempts++
 	problem := ce.Error()
 	switch ce.Class {
@@ -203,6 +207,16 @@ func (w *work) fail(ctx context.Context, vendor string, err error) error {
 		return w.park(ctx, record.Waiting, time.Hour, plan.Because(plan.RightMissing, "vendor", vendor, "problem", problem))
 	}
 	return w.park(ctx, record.Attention, 0, plan.Because(plan.VendorRefused, "vendor", vendor, "problem", problem))
+}
+
+// stoppedCall ends work whose vendor is not called at present: it is tried again when the vendor may be, and the try does
+// not count.
+func (w *work) stoppedCall(ctx context.Context, vendor string, ce *connector.Error) error {
+	due := max(ce.RetryAfter, time.Second) + rand.N(5*time.Second)
+	if w.was == record.Unknown {
+		return w.park(context.WithoutCancel(ctx), record.Unknown, due, plan.Because(plan.OutcomeUnknown))
+	}
+	return w.park(context.WithoutCancel(ctx), record.Scheduled, due, plan.Because(plan.VendorDown, "vendor", vendor, "problem", breaker.ErrStopped.Error()))
 }
 
 // lost ends work whose lease somebody else has by now: that one does what is to be done.
@@ -233,10 +247,13 @@ func (w *work) backoff(wish time.Duration) time.Duration {
 
 // stopped reports whether the company's mode forbids writing now, with the reason.
 func (w *work) stopped() (plan.Reason, bool) {
-	switch w.c.Settings.Mode {
-	case settings.ModeReadOnly:
+	if w.c.readOnly() {
 		return plan.Because(plan.ReadOnly), true
-	case settings.ModePaused:
+	}
+	if hold, all := w.c.control.last().Paused[record.FlowAll]; all {
+		return pausedReason(record.FlowAll, hold), true
+	}
+	if w.c.Settings.Mode == settings.ModePaused {
 		return plan.Because(plan.Paused), true
 	}
 	return plan.Because(plan.Paused), !w.c.Settings.Enabled

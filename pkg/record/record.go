@@ -36,7 +36,7 @@ const maxTimeline = 40
 // Record is a sync record. Amounts are texts in Currency; they never take part in arithmetic.
 type Record struct {
 	Company  string       `json:"company"`
-	Kind     billing.Kind `json:"kind"` // invoice (credits too), customer, payment
+	Kind     billing.Kind `json:"kind"` // invoice (credit notes too), customer, payment, document, credit
 	SourceID string       `json:"source_id"`
 	// Customer is the ERP's customer number.
 	Customer string        `json:"customer,omitempty"`
@@ -58,10 +58,22 @@ type Record struct {
 
 	// Contacts maps the ERP's contact numbers to the portal's contact ids, for customers.
 	Contacts map[string]string `json:"contacts,omitempty"`
+	// Memory is what plan.Memory documents: digests of what was last written, by field, and what the sandbox replaced.
+	Memory plan.Memory `json:"memory,omitempty"`
+	// Attachment is the file of an invoice, for documents.
+	Attachment *Attachment `json:"attachment,omitempty"`
 	// Receipts are the cash receipts of a payment.
 	Receipts []Receipt `json:"receipts,omitempty"`
-	// Complete says that Receipts account for the whole payment.
-	Complete bool `json:"complete,omitempty"`
+	// Complete says that Receipts account for the whole payment; PostedAs is what its parts were then (plan.Parts).
+	Complete bool   `json:"complete,omitempty"`
+	PostedAs string `json:"posted_as,omitempty"`
+	// Wanted are the receipts that a person is to key in, as JSON texts; see Want.
+	Wanted json.RawMessage `json:"wanted,omitempty"`
+	// Doubles may be receipts of the payment that somebody keyed in; Distinct are numbers of receipts that are not.
+	Doubles  []Double `json:"doubles,omitempty"`
+	Distinct []string `json:"distinct,omitempty"`
+	// Uses are the uses of a credit note, for credits.
+	Uses []Use `json:"uses,omitempty"`
 	// Method and Fee describe a payment.
 	Method string `json:"method,omitempty"`
 	Fee    string `json:"fee,omitempty"`
@@ -89,6 +101,7 @@ type Receipt struct {
 	Amount    string `json:"amount"`
 	Fees      string `json:"fees,omitempty"`
 	OnAccount string `json:"on_account,omitempty"`
+	Adopted   bool   `json:"adopted,omitempty"` // keyed in by a person under another reference
 }
 
 // Entry is one thing that happened to a record.
@@ -188,11 +201,14 @@ const (
 
 // Cursor is a position in a feed.
 type Cursor struct {
-	Company   string     `json:"company"`
-	Feed      string     `json:"feed"`
-	Value     string     `json:"value"`
-	Backfill  bool       `json:"backfill,omitempty"` // the first full read is still going on
-	Items     int64      `json:"items"`              // read so far
+	Company  string `json:"company"`
+	Feed     string `json:"feed"`
+	Value    string `json:"value"`
+	Backfill bool   `json:"backfill,omitempty"` // the first full read is still going on
+	Items    int64  `json:"items"`              // read so far
+	// Since is the posting date from which the feed of invoices was first read. It moves when a person says so, never
+	// because a setting changed.
+	Since     string     `json:"since,omitempty"`
 	UpdatedAt store.Time `json:"updated_at"`
 }
 

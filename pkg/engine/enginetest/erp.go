@@ -2,9 +2,7 @@ package enginetest
 
 import (
 	"context"
-	"io"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/arbridge/arbridge/pkg/billing"
@@ -24,11 +22,13 @@ type ERP struct {
 	history   []billing.HistoryEntry
 	closed    billing.Date
 	cut       int
+	files     files
+	gone      []string
 }
 
 // NewERP makes an empty ERP that can do everything.
 func NewERP() *ERP {
-	e := &ERP{invoices: table[billing.Invoice]{}, customers: table[billing.Customer]{}, cut: -1}
+	e := &ERP{invoices: table[billing.Invoice]{}, customers: table[billing.Customer]{}, cut: -1, files: newFiles()}
 	e.caps = connector.Capabilities{Features: map[connector.Feature]string{}, Changes: "moddate"}
 	for _, f := range []connector.Feature{
 		connector.FeatureInvoices, connector.FeatureCustomers, connector.FeatureContacts, connector.FeatureDocuments,
@@ -117,7 +117,8 @@ func (e *ERP) Invoices(ctx context.Context, at string, since billing.Date, limit
 		if err != nil {
 			return connector.InvoicePage{}, refuse(connector.ClassInvalid, "reading invoices", "%w", err)
 		}
-		out := connector.InvoicePage{Next: p.next, More: p.more, Backfill: p.backfill}
+		out := connector.InvoicePage{Next: p.next, More: p.more, Backfill: p.backfill, Gone: e.gone}
+		e.gone = nil
 		for _, s := range p.items {
 			if s.bad != "" {
 				out.Bad = append(out.Bad, connector.BadRecord{Kind: billing.KindInvoice, Number: s.value.Number, Message: s.bad})
@@ -216,18 +217,6 @@ func (e *ERP) History() []billing.HistoryEntry {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Clone(e.history)
-}
-
-// Documents implements connector.ERP: this ERP has none.
-func (e *ERP) Documents(ctx context.Context, _ string) ([]connector.Document, error) {
-	return read(ctx, &e.Calls, "Documents", func() ([]connector.Document, error) { return nil, nil })
-}
-
-// Download implements connector.ERP: this ERP has no files.
-func (e *ERP) Download(ctx context.Context, number string) (io.ReadCloser, error) {
-	return read(ctx, &e.Calls, "Download", func() (io.ReadCloser, error) {
-		return io.NopCloser(strings.NewReader("")), refuse(connector.ClassNotFound, "opening document "+number, "no such document")
-	})
 }
 
 // Repeat makes the next page of the invoice feed hold the invoice again, as it is now: a feed delivers at least once.

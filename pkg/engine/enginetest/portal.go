@@ -30,6 +30,7 @@ type Portal struct {
 	payments  map[string]billing.Payment
 	events    []billing.Event
 	extra     map[string]money.Money
+	files     files
 }
 
 // NewPortal makes an empty portal whose lists have pages of 100.
@@ -37,6 +38,7 @@ func NewPortal(c clock.Clock) *Portal {
 	return &Portal{
 		clock: c, pageSize: 100, last: 100, customers: map[string]billing.PortalCustomer{}, contacts: map[string]billing.PortalContact{},
 		documents: map[string]billing.PortalDocument{}, payments: map[string]billing.Payment{}, extra: map[string]money.Money{},
+		files: newFiles(),
 	}
 }
 

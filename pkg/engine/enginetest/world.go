@@ -20,6 +20,8 @@ type Site struct {
 	Settings settings.Company // as the next process reads them
 	ERP      *ERP
 	Portal   *Portal
+	// Installation and Account name what the company shares with others: its ERP site and its portal account.
+	Installation, Account string
 }
 
 // World is everything outside the process: it outlives the processes started in it. Its embedded Site is the company "us".
@@ -28,6 +30,7 @@ type World struct {
 	Clock *Clock
 	Store *Store
 	Bus   *Bus
+	Blobs *Blobs
 	// Options are those of the next process; the owner is set by Start.
 	Options engine.Options
 
@@ -37,7 +40,7 @@ type World struct {
 
 // NewWorld makes a world with the company "us" and nothing in it.
 func NewWorld() *World {
-	w := &World{Clock: NewClock(Start()), Store: NewStore(), Bus: &Bus{}}
+	w := &World{Clock: NewClock(Start()), Store: NewStore(), Bus: &Bus{}, Blobs: NewBlobs()}
 	w.Site = w.AddSite("us")
 	return w
 }
@@ -60,9 +63,11 @@ func (w *World) StartOn(l *Line) *engine.Engine {
 	for i, s := range w.sites {
 		s.ERP.connect(l)
 		s.Portal.connect(l)
-		companies[i] = &engine.Company{ID: s.ID, Name: s.ID, Settings: s.Settings, ERP: s.ERP, Portal: s.Portal, ParseEvent: ParseEvent}
+		companies[i] = &engine.Company{ID: s.ID, Name: s.ID, Settings: s.Settings, ERP: s.ERP, Portal: s.Portal, ParseEvent: ParseEvent,
+			Site: s.Installation, Account: s.Account}
 	}
 	opt := w.Options
+	opt.Blobs = w.Blobs.through(l)
 	opt.Owner = fmt.Sprintf("process-%d", w.processes)
 	return engine.New(w.Store.through(l), w.Bus, w.Clock, slog.New(slog.DiscardHandler), companies, opt)
 }

@@ -1,0 +1,190 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/arbridge/arbridge/pkg/billing"
+	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/journal"
+	"github.com/arbridge/arbridge/pkg/plan"
+	"github.com/arbridge/arbridge/pkg/record"
+	"github.com/arbridge/arbridge/pkg/store"
+)
+
+// goneConfirm is how long after the ERP first said that a document does not exist it is asked again, before the document
+// is voided in the portal.
+const goneConfirm = 15 * time.Minute
+
+// memoryGone is the name under which a record remembers when the ERP first said that its document does not exist.
+const memoryGone = "gone since"
+
+// noteGone makes the documents that left the ERP's feed be read directly. The feed alone proves nothing: it shows what is
+// posted and ours, and only a clear "no such document" to its number counts as gone.
+func (e *Engine) noteGone(ctx context.Context, c *Company, numbers []string) error {
+	for _, number := range numbers {
+		if err := e.noteOneGone(ctx, c, number); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) noteOneGone(ctx context.Context, c *Company, number string) error {
+	key := record.ID(c.ID, billing.KindInvoice, number)
+	if err := e.distrustSource(ctx, key); err != nil {
+		return err
+	}
+	for range 5 {
+		rec, version, err := e.records.Get(ctx, key)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // never ours
+		}
+		if err != nil {
+			return err
+		}
+		now := e.clock.Now()
+		rec.Seen, rec.UpdatedAt = "", store.At(now) // so that its return is a change
+		rec.Note(now, "left the ERP's feed", "")
+		if rec.LeaseOwner == "" && rec.Status != record.Ignored && rec.Status != record.Unknown {
+			rec.Set(record.Scheduled, nil)
+			rec.DueAt = store.At(now.Add(e.opt.Grace))
+		}
+		_, err = e.records.Update(ctx, key, rec, version)
+		if err == nil {
+			e.announce(ctx, &rec)
+			return nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return store.ErrConflict
+}
+
+// distrustSource makes the next work on a record read the ERP, however fresh what the poll read is.
+func (e *Engine) distrustSource(ctx context.Context, key string) error {
+	s, version, err := e.sources.Get(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.ReadAt = store.Time{}
+	_, err = e.sources.Update(ctx, key, s, version)
+	if errors.Is(err, store.ErrConflict) {
+		return nil // somebody has just read it
+	}
+	return err
+}
+
+// goneInvoice works on a record whose document the ERP does not have: cause is its answer.
+func (e *Engine) goneInvoice(ctx context.Context, w *work, cause error) error {
+	w.seen, w.rec.Seen = "", ""
+	problem := cause.Error()
+	var ce *connector.Error
+	if errors.As(cause, &ce) && ce.Err != nil {
+		problem = ce.Err.Error()
+	}
+	in := plan.GoneInput{Number: w.rec.SourceID, Settings: w.c.Settings, Known: known(w.rec), Problem: problem, Confirmed: w.goneConfirmed()}
+	p := plan.Gone(in)
+	if p.Has(plan.NeedLook) {
+		in.Looked = true
+		d, err := w.c.Portal.Document(ctx, in.Known.Kind, in.Known.PortalID)
+		switch {
+		case err == nil:
+			d.Kind, in.Dest = in.Known.Kind, &d
+		case connector.ClassOf(err) != connector.ClassNotFound:
+			return w.fail(ctx, vendorPortal, err)
+		}
+		p = plan.Gone(in)
+	}
+	e.planned(w, p)
+	switch p.Verdict {
+	case plan.Hold:
+		return w.park(ctx, record.Waiting, goneConfirm, p.Reasons...)
+	case plan.Conflict:
+		return w.park(ctx, record.Attention, 0, p.Reasons...)
+	case plan.Update:
+		if reason, stop := w.stopped(); stop {
+			return w.park(ctx, record.Waiting, time.Hour, append(p.Reasons, reason)...)
+		}
+		if err := e.voidDocument(ctx, w, p.Steps[0]); err != nil {
+			return w.fail(ctx, vendorPortal, err)
+		}
+	}
+	if p.Has(plan.GoneOnBoth) {
+		if err := e.ownVoid(ctx, w, &p); err != nil {
+			return err
+		}
+	}
+	w.settle(ctx, w.rec.PortalID)
+	return w.finish(ctx, func(r *record.Record) {
+		r.Set(record.Skipped, p.Reasons)
+		r.Written, r.Attempts = "", 0 // should it return, it is compared with what the portal has then
+		r.Note(e.clock.Now(), "gone in the ERP", r.Summary)
+	})
+}
+
+// ownVoid recognises a document that we voided ourselves, also when the answer was lost.
+func (e *Engine) ownVoid(ctx context.Context, w *work, p *plan.Plan) error {
+	step := plan.Void(w.rec.SourceID, billing.PortalDocument{ID: w.rec.PortalID, Kind: w.rec.PortalKind})
+	entry, err := e.journal.Get(ctx, journalKey(w.c, step.Key))
+	if err == nil && entry != nil && (entry.Open() || entry.State == journal.Done) {
+		p.Reasons = []plan.Reason{plan.Because(plan.GoneVoided)}
+	}
+	return err
+}
+
+// goneConfirmed notes when the document was first missed, and reports whether that is long enough ago.
+func (w *work) goneConfirmed() bool {
+	now := w.e.clock.Now()
+	since, err := time.Parse(time.RFC3339, w.rec.Memory[memoryGone])
+	if err != nil {
+		w.rec.Memory = w.rec.Memory.With(plan.Memory{memoryGone: now.UTC().Format(time.RFC3339)})
+		return false
+	}
+	return now.Sub(since) >= goneConfirm
+}
+
+// foundAgain forgets that the document was missed.
+func (w *work) foundAgain() {
+	if w.rec.Memory[memoryGone] != "" {
+		w.rec.Memory = w.rec.Memory.With(plan.Memory{memoryGone: ""})
+	}
+}
+
+// voidDocument makes a step that voids a document happen.
+func (e *Engine) voidDocument(ctx context.Context, w *work, step plan.Step) error {
+	_, err := e.perform(ctx, w.c, w, effect{
+		vendor: vendorPortal, step: step, record: w.rec.ID(), amount: step.Document.Total.Amount(), checks: e.opt.DocumentChecks,
+		call: func(ctx context.Context) (string, error) {
+			d, err := w.c.Portal.VoidDocument(ctx, step.Kind, step.Target)
+			return d.ID, err
+		},
+		look: func(ctx context.Context) (string, bool, error) {
+			d, err := w.c.Portal.Document(ctx, step.Kind, step.Target)
+			return d.ID, err == nil && d.Voided, err
+		},
+	})
+	return err
+}
+
+// takeBack voids a document whose total is wrong, and says in words what became of it. An error means that it is to be
+// tried again; a clear refusal is for a person.
+func (e *Engine) takeBack(ctx context.Context, w *work, number string, got billing.PortalDocument) (string, error) {
+	if got.Voided {
+		return "it was voided", nil
+	}
+	err := e.voidDocument(ctx, w, plan.Void(number, got))
+	var ce *connector.Error
+	switch {
+	case err == nil:
+		return "it was voided", nil
+	case !errors.As(err, &ce), ce.Class == connector.ClassRetry, ce.Class == connector.ClassAuth:
+		return "", err
+	}
+	return "voiding it did not work: " + err.Error(), nil
+}

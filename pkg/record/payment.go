@@ -1,0 +1,53 @@
+package record
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/arbridge/arbridge/pkg/billing"
+)
+
+// Double is a receipt in the ERP that may be one of a payment's, keyed in by hand under another reference.
+type Double struct {
+	Number    string `json:"number"`    // the receipt's
+	Reference string `json:"reference"` // that the payment's own receipt would have
+	Customer  string `json:"customer"`
+	Company   string `json:"company"` // of the ERP
+	Date      string `json:"date"`    // of the payment's own receipt
+	Amount    string `json:"amount"`
+}
+
+// Use is the use of a credit note for an invoice in the portal.
+type Use struct {
+	Invoice   string `json:"invoice"`    // the ERP's number
+	InvoiceID string `json:"invoice_id"` // the portal's
+	Amount    string `json:"amount"`
+	Before    string `json:"before"`               // what was left of the credit note
+	PaymentID string `json:"payment_id,omitempty"` // the portal's payment that stands for it, once it is there
+}
+
+// Want keeps the receipts that a person is to key in, with everything that belongs into them; none, to forget them.
+func (r *Record) Want(receipts []billing.Receipt) error {
+	if len(receipts) == 0 {
+		r.Wanted = nil
+		return nil
+	}
+	text, err := json.Marshal(receipts)
+	if err != nil {
+		return fmt.Errorf("keeping the receipts of payment %s: %w", r.SourceID, err)
+	}
+	r.Wanted = text
+	return nil
+}
+
+// WantedReceipts are the receipts kept by Want.
+func (r *Record) WantedReceipts() ([]billing.Receipt, error) {
+	if len(r.Wanted) == 0 {
+		return nil, nil
+	}
+	var out []billing.Receipt
+	if err := json.Unmarshal(r.Wanted, &out); err != nil {
+		return nil, fmt.Errorf("reading the receipts of payment %s: %w", r.SourceID, err)
+	}
+	return out, nil
+}
