@@ -93,6 +93,7 @@ func commands() *cobra.Command {
 	} {
 		root.AddCommand(c)
 	}
+	root.AddCommand(operatorCommands()...)
 	strict(root)
 	return root
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/clock"
+	"github.com/arbridge/arbridge/pkg/engine"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/store"
 )
@@ -22,16 +23,17 @@ func (s *stage) settle(ctx context.Context, doing string) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		busy := err != nil
-		for _, r := range results {
-			busy = busy || r.Changed > 0 || r.More
-		}
+		busy, stopped := judge(results)
+		busy = busy || err != nil
 		if err := s.drained(ctx); err != nil {
 			return err
 		}
 		next, waiting, err := s.nextDue(ctx)
 		if err != nil {
 			return err
+		}
+		if stopped && !waiting {
+			next, waiting = s.clock.Now().Add(time.Minute), true
 		}
 		if !busy && !waiting {
 			return nil
@@ -43,6 +45,15 @@ func (s *stage) settle(ctx context.Context, doing string) error {
 		}
 	}
 	return errors.New("the demo does not come to rest")
+}
+
+// judge tells whether a poll found something, and whether a vendor that did not answer is being left alone for a while.
+func judge(results []engine.PollResult) (busy, stopped bool) {
+	for _, r := range results {
+		busy = busy || r.Changed > 0 || r.More
+		stopped = stopped || r.Skipped != ""
+	}
+	return busy, stopped
 }
 
 // drained waits until the queue and the webhooks on their way are empty.

@@ -82,6 +82,7 @@ func (h *Host) routes() http.Handler {
 	hook := webhook.Handler(h.p.Engine, h.p.Secrets, h.p.WebhookSecret, webhook.Vendor{Verify: invoiced.Verify, Parse: invoiced.ParseEvent}, h.p.Log)
 	mux.Handle("/webhook/", h.wrap(webhook.Name, hook, webhook.MaxBody, 25*time.Second))
 	mux.Handle("POST /tick", sandbox.LoopbackOnly(h.wrap("tick", http.HandlerFunc(h.tick), 1<<10, 30*time.Minute)))
+	mux.Handle("POST /operator/{action}", sandbox.LoopbackOnly(h.wrap("operator", h.operator(), 64<<10, 10*time.Minute)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	if h.opt.TestClock != nil {
 		mux.Handle("POST /_test/clock/advance", sandbox.LoopbackOnly(http.HandlerFunc(h.advance)))

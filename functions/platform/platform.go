@@ -75,6 +75,7 @@ func Open(ctx context.Context, cfg *config.Config, opt Options) (*Platform, erro
 	}
 	opt.Engine.GapFill = cfg.Deployment.Settings.GapFill
 	opt.Engine.InboxDays = cfg.Deployment.Settings.InboxDays
+	opt.Engine.Blobs, opt.Engine.MaxFile = p.Blobs, p.maxFile()
 	p.Engine = engine.New(p.Store, p.Bus, p.Clock, p.Log, companies, opt.Engine)
 	return p, nil
 }
@@ -109,6 +110,9 @@ func (p *Platform) companies(opt Options) []*engine.Company {
 	return out
 }
 
+// maxFile is the largest PDF in bytes.
+func (p *Platform) maxFile() int64 { return int64(p.Config.Deployment.Settings.DocumentsMaxMiB) << 20 }
+
 func (p *Platform) company(cfg config.Company, opt Options) (*engine.Company, error) {
 	set := cfg.Settings
 	m := mapping.Default()
@@ -129,11 +133,15 @@ func (p *Platform) company(cfg config.Company, opt Options) (*engine.Company, er
 	portal, err := invoiced.New(invoiced.Config{
 		Name: cfg.ID, BaseURL: cfg.Invoiced.BaseURL, APIKeySecret: cfg.Invoiced.APIKeySecret, Location: set.TimeZone, Currency: set.Currency,
 		PerSecond: set.Limits.InvoicedPerSec, Parallel: set.Limits.InvoicedParallel,
+		MaxFile: p.maxFile(),
 	}, invoiced.Deps{Secrets: p.Secrets, Clock: p.Clock, Logger: p.Log, HTTP: opt.HTTP})
 	if err != nil {
 		return nil, fmt.Errorf("invoiced of company %s: %w", cfg.ID, err)
 	}
-	return &engine.Company{ID: cfg.ID, Name: cfg.Name, Settings: set, ERP: erp, Portal: portal, ParseEvent: invoiced.ParseEvent}, nil
+	return &engine.Company{
+		ID: cfg.ID, Name: cfg.Name, Settings: set, ERP: erp, Portal: portal, ParseEvent: invoiced.ParseEvent,
+		Site: cfg.Q360.BaseURL, Account: cfg.Invoiced.BaseURL + " " + cfg.Invoiced.APIKeySecret,
+	}, nil
 }
 
 // owner names this process in leases; a random part keeps two processes of one host apart.

@@ -141,7 +141,7 @@ func Find(ctx context.Context, s store.Store, companies []string, number string)
 	out := Show{Schema: ShowSchema, Number: number, Records: []Detail{}}
 	table := store.Table[record.Record]{Store: s, Collection: store.Records}
 	for _, company := range companies {
-		for _, kind := range []billing.Kind{billing.KindInvoice, billing.KindPayment, billing.KindCustomer} {
+		for _, kind := range []billing.Kind{billing.KindInvoice, billing.KindDocument, billing.KindPayment, billing.KindCustomer} {
 			rec, _, err := table.Get(ctx, record.ID(company, kind, number))
 			if errors.Is(err, store.ErrNotFound) {
 				continue
