@@ -81,6 +81,7 @@ func serviceRows() []row {
 		{pkg: "pkg/store", module: []string{"pkg/billing"}},
 		{pkg: "pkg/store/internal/...", module: []string{"pkg/store", "pkg/store/internal/..."}},
 		{pkg: "pkg/store/storetest/...", module: []string{"pkg/store", "pkg/clock"}, third: suite, support: true},
+		{pkg: "pkg/store/overlay", module: []string{"pkg/store", "pkg/store/internal/..."}},
 		{pkg: "pkg/store/sqlite", module: []string{"pkg/store", "pkg/store/internal/...", "pkg/clock"}, third: []string{sqlite, syncx},
 			std: []string{"database/sql"}},
 		{pkg: "pkg/store/firestore", module: []string{"pkg/store", "pkg/store/internal/...", "pkg/clock"}, test: []string{cloudSDK},
@@ -121,6 +122,7 @@ func engineRows() []row {
 	return []row{
 		{pkg: "pkg/record", module: []string{"pkg/billing", "pkg/money", "pkg/settings", "pkg/plan", "pkg/store"}},
 		{pkg: "pkg/journal", module: []string{"pkg/billing", "pkg/money", "pkg/plan", "pkg/record", "pkg/store", "pkg/clock"}},
+		{pkg: "pkg/engine/enginetest", module: slices.Concat(journalled, []string{"pkg/engine"}), third: []string{decimals}, support: true},
 		{pkg: "pkg/engine/...", module: slices.Concat(journalled, []string{"pkg/engine/..."}), third: []string{decimals, syncx}},
 		{pkg: "pkg/reconcile/...", module: slices.Concat(journalled, []string{"pkg/reconcile/..."}), third: []string{decimals, syncx}},
 		{pkg: "pkg/config/...", module: []string{"pkg/settings", "pkg/money", "pkg/secret"}, third: []string{yaml}},
