@@ -31,16 +31,37 @@ func (e *Engine) Receive(ctx context.Context, c *Company, ev billing.Event, via 
 	if !needed {
 		in.State, in.DueAt, in.Effect = record.InboxDone, store.Time{}, plan.Because(plan.NotOurs, "type", ev.Type).Text()
 	}
-	if _, err := e.inbox.Create(ctx, store.ID(c.ID, ev.ID), in); err != nil {
-		if errors.Is(err, store.ErrExists) {
-			return false, nil
-		}
+	_, err := e.inbox.Create(ctx, store.ID(c.ID, ev.ID), in)
+	if errors.Is(err, store.ErrTooLarge) {
+		needed = false
+		err = e.receiveLarge(ctx, c, ev, in)
+	}
+	if errors.Is(err, store.ErrExists) {
+		return false, nil
+	}
+	if err != nil {
 		return false, fmt.Errorf("storing event %s: %w", ev.ID, err)
 	}
 	if needed {
 		e.announceEvent(ctx, &in)
 	}
 	return true, nil
+}
+
+// receiveLarge takes an event that the store can not hold: refusing it would only make the portal repeat it until it switches
+// the webhook off. What it says about a payment is read again anyway; the rest is kept as a line for a person.
+func (e *Engine) receiveLarge(ctx context.Context, c *Company, ev billing.Event, in record.Inbox) error {
+	in.Effect = fmt.Sprintf("the event has %d bytes and was not kept", len(in.Raw))
+	in.State, in.Raw, in.DueAt = record.InboxFailed, "", store.Time{}
+	if ev.Object == billing.KindPayment {
+		in.State = record.InboxDone
+		if err := e.notePayment(ctx, c, ev.ObjectID, ev.ID, ev.ID); err != nil {
+			return err
+		}
+		e.announce(ctx, &record.Record{Company: c.ID, Kind: billing.KindPayment, SourceID: ev.ObjectID})
+	}
+	_, err := e.inbox.Create(ctx, store.ID(c.ID, ev.ID), in)
+	return err
 }
 
 // needsWork tells the events that lead to something from the rest, which include the echoes of our own writes.

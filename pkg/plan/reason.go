@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -260,10 +261,11 @@ func (r Reason) Text() string {
 	if !ok {
 		text = string(r.Code)
 	}
-	for k, v := range r.Params {
-		text = strings.ReplaceAll(text, "{"+k+"}", v)
+	pairs := make([]string, 0, 2*len(r.Params))
+	for _, k := range slices.Sorted(maps.Keys(r.Params)) {
+		pairs = append(pairs, "{"+k+"}", r.Params[k])
 	}
-	return text
+	return strings.NewReplacer(pairs...).Replace(text) // in one pass: a value that looks like a parameter stays as it is
 }
 
 // notes are the reasons that stay worth knowing about a document that is in step.
