@@ -25,7 +25,7 @@ func Bench(ctx context.Context, out io.Writer, self string) error {
 	if err := benchWebhook(ctx, out, filepath.Join(dir, "webhook")); err != nil {
 		return fmt.Errorf("bench of the webhook: %w", err)
 	}
-	fmt.Fprintf(out, "\nVendor calls, %d documents of 3 companies\n", benchDocuments)
+	fmt.Fprintf(out, "\nVendor calls, %d documents of 3 companies, without PDFs (documents.attach costs one Q360 listing per new document)\n", benchDocuments)
 	if err := benchCalls(ctx, out, filepath.Join(dir, "calls")); err != nil {
 		return fmt.Errorf("bench of the calls: %w", err)
 	}
@@ -76,7 +76,7 @@ func benchCalls(ctx context.Context, out io.Writer, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	opt := Options{Dir: dir, Out: io.Discard, Logger: slog.New(slog.DiscardHandler), Seed: 1, Customers: 160, Invoices: benchDocuments}
+	opt := Options{Dir: dir, Out: io.Discard, Logger: slog.New(slog.DiscardHandler), Seed: 1, Customers: 160, Invoices: benchDocuments, NoFiles: true}
 	clk, err := openClock(opt)
 	if err != nil {
 		return err

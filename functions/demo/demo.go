@@ -36,6 +36,7 @@ type Options struct {
 	Seed      uint64 // 1
 	Customers int    // 80
 	Invoices  int    // 600
+	NoFiles   bool   // documents.attach off
 	Faults    bool   // both vendors misbehave while the documents and the money go over
 	Live      bool   // run for ever on the machine's clock instead of to an end on the demo's
 	Tick      time.Duration

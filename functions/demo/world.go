@@ -149,6 +149,9 @@ func (w *world) writeConfig(dir, start string, opt Options) (string, error) {
 	for _, b := range branches {
 		files["invoiced-"+b.id+"-api-key"], files["invoiced-"+b.id+"-webhook"] = apiKey(b.id), hookSecret(b.id)
 		b.write(text, w, start)
+		if opt.NoFiles {
+			fmt.Fprintln(text, "      documents.attach: false")
+		}
 		if opt.Faults {
 			fmt.Fprintln(text, "      payments.attempts: 10 # so many are lost that two would leave some to a person")
 		}
