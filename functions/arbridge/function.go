@@ -77,7 +77,7 @@ func functionHandler(ctx context.Context, name string, p *platform.Platform, clo
 	var h http.Handler
 	switch name {
 	case poll.Name:
-		h = poll.Handler(p.Engine, log)
+		h = p.Poll().Handler()
 	case sync.Name:
 		h = sync.Handler(p.Engine, log)
 	case receipt.Name:

@@ -34,9 +34,13 @@ type Options struct {
 	TestClock *clock.Movable // offers POST /_test/clock/advance on loopback; nil: not
 }
 
+// tickWorkers is the number of companies that are polled, or whose jobs run, at a time.
+const tickWorkers = 4
+
 // Host is all functions in one process.
 type Host struct {
 	p       *platform.Platform
+	poll    *poll.Poll
 	opt     Options
 	drain   server.Drain
 	handler http.Handler
@@ -53,14 +57,14 @@ func New(p *platform.Platform, opt Options) (*Host, error) {
 	if opt.Workers <= 0 {
 		opt.Workers = 8
 	}
-	h := &Host{p: p, opt: opt}
+	h := &Host{p: p, poll: p.Poll(), opt: opt}
 	for _, s := range []struct {
 		topic, name string
 		handler     http.Handler
 		workers     int
 		deadline    time.Duration
 	}{
-		{bus.TopicTicks, poll.Name, poll.Handler(p.Engine, p.Log), 1, 30 * time.Minute},
+		{bus.TopicTicks, poll.Name, h.poll.Handler(), tickWorkers, 30 * time.Minute},
 		{bus.TopicTasks, sync.Name, sync.Handler(p.Engine, p.Log), opt.Workers, 10 * time.Minute},
 		{bus.TopicEvents, receipt.Name, receipt.Handler(p.Engine, p.Log), opt.Workers, 10 * time.Minute},
 	} {
@@ -99,10 +103,10 @@ func (h *Host) tick(w http.ResponseWriter, r *http.Request) {
 	var err error
 	if company := r.URL.Query().Get("company"); company != "" {
 		var one engine.PollResult
-		one, err = h.p.Engine.Poll(r.Context(), company)
+		one, err = h.poll.Beat(r.Context(), company)
 		results = append(results, one)
 	} else {
-		results, err = h.p.Engine.PollAll(r.Context())
+		results, err = h.poll.BeatAll(r.Context())
 	}
 	answer := struct {
 		Results []engine.PollResult `json:"results"`

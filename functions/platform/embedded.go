@@ -31,7 +31,7 @@ func (p *Platform) openEmbedded(ctx context.Context, cfg *config.Config, dir str
 		return err
 	}
 	p.Queue, p.Bus = q, q
-	blobs, err := files.Open(filepath.Join(dir, "documents"))
+	blobs, err := files.Open(filepath.Join(dir, "documents"), p.Clock)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/arbridge/arbridge/pkg/connector/q360"
 	"github.com/arbridge/arbridge/pkg/connector/q360/mapping"
 	"github.com/arbridge/arbridge/pkg/engine"
+	"github.com/arbridge/arbridge/pkg/schedule"
 	"github.com/arbridge/arbridge/pkg/secret"
 	"github.com/arbridge/arbridge/pkg/store"
 )
@@ -49,6 +50,7 @@ type Platform struct {
 	Blobs   blob.Store
 	Secrets secret.Source
 	Engine  *engine.Engine
+	Jobs    *schedule.Runner
 	Clock   clock.Clock
 	Log     *slog.Logger
 
@@ -77,6 +79,7 @@ func Open(ctx context.Context, cfg *config.Config, opt Options) (*Platform, erro
 	opt.Engine.InboxDays = cfg.Deployment.Settings.InboxDays
 	opt.Engine.Blobs, opt.Engine.MaxFile = p.Blobs, p.maxFile()
 	p.Engine = engine.New(p.Store, p.Bus, p.Clock, p.Log, companies, opt.Engine)
+	p.Jobs = schedule.New(p.Store, p.Clock, p.jobs(companies)...)
 	return p, nil
 }
 

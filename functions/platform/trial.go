@@ -94,7 +94,7 @@ func (t *Trial) openParts(ctx context.Context, cfg *config.Config, opt Options) 
 		return fmt.Errorf("folder for the files of a preview: %w", err)
 	}
 	t.closers = append(t.closers, func() error { return os.RemoveAll(dir) })
-	blobs, err := files.Open(dir)
+	blobs, err := files.Open(dir, opt.Clock)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ const (
 	gax       = "github.com/googleapis/gax-go/v2"
 	cloudSDK  = "cloud.google.com/go"
 	fakeGCS   = "github.com/fsouza/fake-gcs-server"
+	mail      = "github.com/wneessen/go-mail"
 )
 
 // testModules may be used by every test.
@@ -124,6 +125,9 @@ func engineRows() []row {
 		{pkg: "pkg/journal", module: []string{"pkg/billing", "pkg/money", "pkg/plan", "pkg/record", "pkg/store", "pkg/clock"}},
 		{pkg: "pkg/engine/enginetest", module: slices.Concat(journalled, []string{"pkg/engine"}), third: []string{decimals}, support: true},
 		{pkg: "pkg/engine/...", module: slices.Concat(journalled, []string{"pkg/engine/..."}), third: []string{decimals, syncx}},
+		{pkg: "pkg/schedule", module: []string{"pkg/clock", "pkg/record", "pkg/store"}},
+		{pkg: "pkg/issue", module: slices.Concat(values, []string{"pkg/store"}), third: []string{decimals}},
+		{pkg: "pkg/digest", module: slices.Concat(values, []string{"pkg/store", "pkg/secret", "pkg/issue"}), third: []string{decimals, mail}},
 		{pkg: "pkg/reconcile/...", module: slices.Concat(journalled, []string{"pkg/reconcile/..."}), third: []string{decimals, syncx}},
 		{pkg: "pkg/config/...", module: []string{"pkg/settings", "pkg/money", "pkg/secret"}, third: []string{yaml}},
 		{pkg: "pkg/route/...", third: []string{syncx}, module: slices.Concat(journalled, []string{"pkg/engine/...", "pkg/reconcile/...",

@@ -176,9 +176,11 @@ type EventTask struct {
 	EventID string `json:"event_id"`
 }
 
-// Tick is the body of a message on the ticks topic; an empty company means all.
+// Tick is the body of a message on the ticks topic; an empty company means all. With a job it asks for that job of the
+// company instead of a poll.
 type Tick struct {
 	Company string `json:"company,omitempty"`
+	Job     string `json:"job,omitempty"`
 }
 
 // announce publishes tasks for records. A failure is only logged: the sweep finds them by their due time.

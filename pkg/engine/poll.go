@@ -356,11 +356,12 @@ func (e *Engine) scheduled(c *Company, it item, old store.Row[record.Record], ex
 }
 
 func (e *Engine) getRecords(ctx context.Context, ids []string) (map[string]store.Row[record.Record], error) {
-	docs, err := e.store.GetAll(ctx, store.Records, ids)
-	if err != nil {
-		return nil, err
+	rows, err := e.records.GetAll(ctx, ids)
+	out := make(map[string]store.Row[record.Record], len(rows))
+	for _, row := range rows {
+		out[row.ID] = row
 	}
-	return decodeRows[record.Record](docs)
+	return out, err
 }
 
 // invoiceSource is the ERP's invoice of a record.

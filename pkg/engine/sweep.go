@@ -26,18 +26,6 @@ func (e *Engine) CompanyIDs() []string {
 	return ids
 }
 
-func decodeRows[T any](docs []store.Doc) (map[string]store.Row[T], error) {
-	out := make(map[string]store.Row[T], len(docs))
-	for _, d := range docs {
-		row := store.Row[T]{ID: d.ID, Version: d.Version}
-		if err := json.Unmarshal(d.Data, &row.Value); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", d.ID, err)
-		}
-		out[d.ID] = row
-	}
-	return out, nil
-}
-
 // sweepLimit bounds one sweep of a company; the next tick goes on.
 const sweepLimit = 1000
 

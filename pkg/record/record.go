@@ -212,7 +212,7 @@ type Cursor struct {
 	UpdatedAt store.Time `json:"updated_at"`
 }
 
-// Run is the last run of a flow, with its counts.
+// Run is the last run of a flow or of a job that is due by the calendar, with its counts.
 type Run struct {
 	Company   string     `json:"company"`
 	Flow      string     `json:"flow"`
@@ -221,6 +221,7 @@ type Run struct {
 	Read      int        `json:"read"`
 	Changed   int        `json:"changed"`
 	Bad       int        `json:"bad"`
+	Attempts  int        `json:"attempts,omitempty"` // of a job, since it last succeeded
 	Error     string     `json:"error,omitempty"`
 }
 

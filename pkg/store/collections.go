@@ -21,10 +21,12 @@ const (
 	Runs     Collection = "runs"     // company/flow: the last tick and its counts
 	Audit    Collection = "audit"    // operator actions, append-only
 	Controls Collection = "controls" // company: what operators paused; company/breaker/vendor: what a process stopped calling
+
+	Reconciliations Collection = "reconciliations" // company/time: counts, sums and differences of both sides
 )
 
 // Collections lists every collection.
-var Collections = []Collection{Records, Sources, Journal, Inbox, Cursors, Leases, Issues, Runs, Audit, Controls}
+var Collections = []Collection{Records, Sources, Journal, Inbox, Cursors, Leases, Issues, Runs, Audit, Controls, Reconciliations}
 
 // TTLField is the field, in Time format, after which a document may be removed by the store's retention. Only
 // collections with retention set it; journal entries of money never do. Reads must not rely on the removal.
@@ -32,7 +34,7 @@ const TTLField = "expire_at"
 
 // Retained lists the collections whose documents may set TTLField. The embedded store removes what expired; on Google Cloud
 // a TTL policy on the field does.
-var Retained = []Collection{Inbox}
+var Retained = []Collection{Inbox, Reconciliations}
 
 // Shape is a query shape that the code uses. Implementations refuse others, and infrastructure must have an index for
 // each: that is how a query can not work here and fail in production (gcp-go-stack 2.3).
@@ -58,6 +60,7 @@ var Shapes = []Shape{
 	{Inbox, []string{"subject"}, "received_at", false},                      // events of one portal object
 	{Issues, []string{"company", "state"}, "updated_at", true},              // open issues
 	{Audit, []string{"company"}, "at", true},                                // operator actions, newest first
+	{Reconciliations, []string{"company"}, "at", true},                      // newest first
 }
 
 // Validate checks the query against Shapes and its limits.

@@ -121,6 +121,19 @@ func (t Table[T]) Query(ctx context.Context, q Query) ([]Row[T], error) {
 	if err != nil {
 		return nil, err
 	}
+	return t.rows(docs)
+}
+
+// GetAll returns the documents that exist, with their ids and versions, in the order of ids.
+func (t Table[T]) GetAll(ctx context.Context, ids []string) ([]Row[T], error) {
+	docs, err := t.Store.GetAll(ctx, t.Collection, ids)
+	if err != nil {
+		return nil, err
+	}
+	return t.rows(docs)
+}
+
+func (t Table[T]) rows(docs []Doc) ([]Row[T], error) {
 	rows := make([]Row[T], len(docs))
 	for i, d := range docs {
 		rows[i] = Row[T]{ID: d.ID, Version: d.Version}
@@ -131,7 +144,7 @@ func (t Table[T]) Query(ctx context.Context, q Query) ([]Row[T], error) {
 	return rows, nil
 }
 
-// Row is a document of a query.
+// Row is a document that was read.
 type Row[T any] struct {
 	ID      string
 	Version Version
