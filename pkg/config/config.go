@@ -48,6 +48,7 @@ func (c *Config) Company(id string) (Company, bool) {
 type Deployment struct {
 	Settings settings.Deployment
 	Cloud    Cloud
+	Mail     Mail
 }
 
 // Cloud names the Google Cloud resources of an installation; the zero value is an embedded one. All fields are given or
@@ -58,6 +59,9 @@ type Cloud struct {
 	Bucket             string // bucket of the PDFs, without gs://
 	PushServiceAccount string // e-mail address of the account whose tokens push requests carry
 	BaseURL            string // public address of the services, the audience of those tokens; no slash at the end
+	// Authenticated says that Cloud Run lets nobody without a token call the services that are pushed to (IAM); true unless
+	// given.
+	Authenticated bool
 }
 
 // Configured reports whether the installation runs on Google Cloud.

@@ -27,7 +27,7 @@ func TestLoadAGoodFile(t *testing.T) {
 		t.Errorf("secrets in %s", got)
 	}
 	wantCloud := Cloud{Project: "example-prod", Database: "(default)", Bucket: "example-prod-arbridge",
-		PushServiceAccount: "push@example-prod.iam.gserviceaccount.com", BaseURL: "https://arbridge.example.com"}
+		PushServiceAccount: "push@example-prod.iam.gserviceaccount.com", BaseURL: "https://arbridge.example.com", Authenticated: true}
 	if diff := cmp.Diff(wantCloud, cfg.Deployment.Cloud); diff != "" || !cfg.Deployment.Cloud.Configured() {
 		t.Error(diff)
 	}
@@ -45,7 +45,7 @@ func TestLoadAGoodFile(t *testing.T) {
 		s.Invoices.Variance, s.Invoices.Comment, s.Fees.GLAccount, s.Notify)
 	want := fmt.Sprint(settings.ModeLive, "01", "America/New_York", "2026-01-01",
 		map[money.Currency]string{"USD": "1010", "CAD": "1020.10"}, 3, "0.05", "off", "4950",
-		settings.Notify{Digest: "off", Recipients: []string{"ar@example.com"}})
+		settings.Notify{Digest: "off", Recipients: []string{"ar@example.com"}, At: "07:00"})
 	if got != want {
 		t.Errorf("settings of us:\n%s\nwant\n%s", got, want)
 	}
@@ -142,7 +142,7 @@ func TestBadCompaniesDoNotStopGoodOnes(t *testing.T) {
 	if cfg == nil || len(cfg.Companies) != 1 || cfg.Companies[0].ID != "us" || problems.Fatal() {
 		t.Fatal(problems)
 	}
-	if got := cfg.Problems.Of("ca"); len(got) != 1 || got[0].Key != "company.currency" || got[0].Line != 34 {
+	if got := cfg.Problems.Of("ca"); len(got) != 1 || got[0].Key != "company.currency" || got[0].Line != 35 {
 		t.Errorf("ca: %v", got)
 	}
 	if len(problems.Of("us")) != 0 || len(problems.Of("mx")) < 5 || len(problems.Of("#4")) != 1 || len(problems.Of("#5")) != 1 {

@@ -25,6 +25,7 @@ func Parse(data []byte, dir string, env Env) (*Config, Problems) {
 	cfg.SecretsDir = r.secretsDir(top["secrets"])
 	companies := r.companies(root, top["companies"], inherited)
 	r.unique(companies)
+	r.mailed(line(top["deployment"], root), cfg.Deployment.Mail, companies)
 	r.problems.sort()
 	if r.problems.Fatal() {
 		return nil, r.problems
@@ -41,14 +42,14 @@ func Parse(data []byte, dir string, env Env) (*Config, Problems) {
 // deployment also returns the good values that companies may inherit.
 func (r *reading) deployment(n *yaml.Node) (Deployment, map[string]any) {
 	at := place{path: "deployment"}
-	f := r.fields(n, at, "settings", "cloud")
+	f := r.fields(n, at, "settings", "cloud", "mail")
 	values, lines := r.settings(f["settings"], at.at("settings"))
 	set, problems := settings.ResolveDeployment(values, r.env.Zone)
 	r.report(problems, place{}, lines)
 	for _, p := range problems {
 		delete(values, p.Key)
 	}
-	return Deployment{Settings: set, Cloud: r.cloud(f["cloud"], at.at("cloud"))}, values
+	return Deployment{Settings: set, Cloud: r.cloud(f["cloud"], at.at("cloud")), Mail: r.mail(f["mail"], at.at("mail"))}, values
 }
 
 var (
@@ -61,11 +62,11 @@ var (
 )
 
 func (r *reading) cloud(n *yaml.Node, at place) Cloud {
-	f := r.fields(n, at, "project", "database", "bucket", "push_service_account", "base_url")
+	f := r.fields(n, at, "project", "database", "bucket", "push_service_account", "base_url", "authenticated")
 	if n == nil || isNull(n) {
 		return Cloud{}
 	}
-	c := Cloud{Database: "(default)"}
+	c := Cloud{Database: "(default)", Authenticated: true}
 	c.Project = r.text(f["project"], n, at.at("project"), projectID, "a project id such as example-prod")
 	if f["database"] != nil {
 		c.Database = r.text(f["database"], n, at.at("database"), databaseID, "(default) or a database id such as arbridge")
@@ -74,6 +75,9 @@ func (r *reading) cloud(n *yaml.Node, at place) Cloud {
 	c.PushServiceAccount = r.text(f["push_service_account"], n, at.at("push_service_account"), accountMail,
 		"an address such as push@example-prod.iam.gserviceaccount.com")
 	c.BaseURL = r.url(f["base_url"], n, at.at("base_url"))
+	if f["authenticated"] != nil {
+		c.Authenticated = r.flag(f["authenticated"], at.at("authenticated"))
+	}
 	return c
 }
 

@@ -113,6 +113,7 @@ func TestStrictCloud(t *testing.T) {
 		"bad bucket":      {cloud("project: example-prod, bucket: 'gs://b', base_url: https://h, push_service_account: a@b.iam.gserviceaccount.com"), `line 10: deployment.cloud.bucket = "gs://b": not of this form`},
 		"bad database":    {cloud("project: example-prod, database: D, bucket: b-1, base_url: https://h, push_service_account: a@b.iam.gserviceaccount.com"), `line 10: deployment.cloud.database = "D": not of this form`},
 		"bad account":     {cloud("project: example-prod, bucket: b-1, base_url: https://h, push_service_account: dana@example.com"), "line 10: deployment.cloud.push_service_account = [not shown]: not of this form"},
+		"no boolean":      {cloud("project: example-prod, bucket: b-1, base_url: https://h, push_service_account: a@b.iam.gserviceaccount.com, authenticated: no"), `line 10: deployment.cloud.authenticated = "no": neither true nor false`},
 		"unsafe base url": {cloud("project: example-prod, bucket: b-1, base_url: 'http://h', push_service_account: a@b.iam.gserviceaccount.com"), `line 10: deployment.cloud.base_url = "http://h": not encrypted`},
 	})
 }

@@ -47,6 +47,16 @@ func (r *reading) text(n, section *yaml.Node, at place, form *regexp.Regexp, exp
 	return v
 }
 
+// flag reads true or false.
+func (r *reading) flag(n *yaml.Node, at place) bool {
+	v, ok := r.value(n, at)
+	set, good := v.(bool)
+	if ok && !good {
+		r.add(Problem{Line: n.Line, Company: at.company, Key: at.path, Value: settings.Echo(n.Value), Expected: "true or false", Message: "neither true nor false"})
+	}
+	return set
+}
+
 // secret reads the name of a secret. The value is not repeated, whatever it is: people paste the secret itself here.
 func (r *reading) secret(n, section *yaml.Node, at place) string {
 	const expected = "the name of a secret such as invoiced-us-api-key"
