@@ -16,10 +16,10 @@ type Ability struct {
 // Abilities lists what this package can do at a site that has everything. Check says what one site really has.
 func Abilities() []Ability {
 	return []Ability{
-		{connector.FeatureInvoices, []string{"Invoices", "Invoice", "Balance"}},
+		{connector.FeatureInvoices, []string{"Invoices", "Invoice", "Balance", "Balances"}},
 		{connector.FeatureCustomers, []string{"Customers", "Customer"}},
 		{connector.FeatureContacts, []string{"Customers", "Customer"}},
-		{connector.FeatureDocuments, []string{"Documents", "Download"}},
+		{connector.FeatureDocuments, []string{"Documents", "DocumentsOf", "Download"}},
 		{connector.FeatureFind, []string{"FindReceipts", "SimilarReceipts"}},
 		{connector.FeatureReceipts, []string{"PreviewReceipt", "CreateReceipt", "CreateReceiptLines"}},
 		{connector.FeatureHistory, []string{"FindHistory", "CreateHistory"}},
@@ -44,6 +44,9 @@ func (c *Connector) newReport() *report {
 	r := &report{caps: connector.Capabilities{Features: map[connector.Feature]string{}}, dead: map[string]bool{}}
 	for _, a := range Abilities() {
 		r.caps.Features[a.Feature] = stateOK
+	}
+	if c.m.Receipts != nil && c.m.Receipts.Mode == "record" {
+		r.caps.Applied = c.m.Receipts.AppliedWhen
 	}
 	e := c.m.Entities
 	off := map[connector.Feature]bool{

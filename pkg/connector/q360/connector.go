@@ -30,6 +30,7 @@ type Config struct {
 	CredentialsSecret string                    // instead of the mapping's; JSON {"user": …, "password": …}
 	PerSecond         int                       // calls per second, 5
 	Parallel          int                       // calls in flight, the mapping's max_parallel
+	MaxFile           int64                     // bytes of a downloaded file: 25 MiB, at most 100 MiB
 	BankAccounts      map[money.Currency]string // accounts that receipts use, for the check; nil: the mapping's defaults
 }
 
@@ -39,6 +40,8 @@ type Deps struct {
 	Clock   clock.Clock
 	Logger  *slog.Logger
 	HTTP    *http.Client
+	// Trace sees every call as it is sent; none when nil.
+	Trace func(http.RoundTripper) http.RoundTripper
 }
 
 // Connector reads and writes one company of a Q360 site. It is safe for concurrent use; make one with New. Besides
@@ -72,7 +75,7 @@ func New(cfg Config, deps Deps) (*Connector, error) {
 	var err error
 	c.api, err = client.New(client.Options{
 		Mapping: cfg.Mapping, BaseURL: cfg.BaseURL, SecretName: cfg.CredentialsSecret, Secrets: deps.Secrets, Clock: c.clock,
-		Logger: c.log, HTTP: deps.HTTP, PerSecond: cfg.PerSecond, Parallel: cfg.Parallel,
+		Logger: c.log, HTTP: deps.HTTP, Trace: deps.Trace, PerSecond: cfg.PerSecond, Parallel: cfg.Parallel, MaxFile: cfg.MaxFile,
 	})
 	if err != nil {
 		return nil, err
@@ -93,6 +96,9 @@ func (cfg Config) validate() error {
 	}
 	if cfg.PerSecond < 0 || cfg.Parallel < 0 {
 		errs = append(errs, errors.New("PerSecond and Parallel: expected 0 for the default, or more"))
+	}
+	if cfg.MaxFile < 0 || cfg.MaxFile > client.CapDocument {
+		errs = append(errs, fmt.Errorf("MaxFile %d: expected 0 for the default, or 1 to %d bytes", cfg.MaxFile, client.CapDocument))
 	}
 	for cur, account := range cfg.BankAccounts {
 		if !cur.Known() || strings.TrimSpace(account) == "" {

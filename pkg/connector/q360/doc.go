@@ -22,7 +22,7 @@
 //	PUT  Record                      | PreviewReceipt, CreateReceipt, CreateReceiptLines,  | 4.4.8, 4.4.9,
 //	                                 | CreateHistory, probes of rights with _preview=Y     | 4.6
 //	POST Record/CONTACTHISTORY       | FindHistory                                         | 4.4 (13)
-//	POST Record/DOCUMENT _a=list     | Documents                                           | 4.4.6
+//	POST Record/DOCUMENT _a=list     | Documents, DocumentsOf                              | 4.4.6
 //	GET  Document _a=download        | Download                                            | 4.4.6
 //
 // Nothing is ever deleted or updated.

@@ -2,6 +2,7 @@ package q360
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/arbridge/arbridge/pkg/connector"
 	"github.com/arbridge/arbridge/pkg/connector/q360/client"
 	"github.com/arbridge/arbridge/pkg/connector/q360/mapping"
+	"github.com/arbridge/arbridge/pkg/httpx"
 	"github.com/arbridge/arbridge/pkg/money"
 )
 
@@ -173,6 +175,9 @@ func (c *Connector) checkWrites(ctx context.Context, r *report) error {
 		}
 		w := client.Write{Op: "probing the right to create records of " + t.Table, Table: t.Table, Preview: true, Records: []map[string]string{c.probeRecord(t.Path)}}
 		_, err := c.api.Create(ctx, w)
+		if errors.Is(err, httpx.ErrRecorded) {
+			continue // nothing is sent here: that says nothing about the right
+		}
 		switch connector.ClassOf(err) {
 		case connector.ClassForbidden, connector.ClassUnsupported:
 			e := effectOf(t.Path)

@@ -474,7 +474,21 @@ func TestDocumentsAgainstTheSandbox(t *testing.T) {
 			t.Errorf("%s: %d bytes of %d, %v", kind, len(body), docs[0].Size, err)
 		}
 	}
-	_, err := w.c.Download(ctx, "D-NONE")
+	var numbers []string
+	for number := range w.posted(t) {
+		numbers = append(numbers, number)
+	}
+	many, err := w.c.DocumentsOf(ctx, numbers)
+	if err != nil || len(many) < len(numbers)*9/10 {
+		t.Errorf("files of %d of %d invoices, %v", len(many), len(numbers), err)
+	}
+	for number, docs := range many {
+		one, err := w.c.Documents(ctx, number)
+		if err != nil || !slices.Equal(one, docs) {
+			t.Errorf("%s: %+v in bulk, %+v singly, %v", number, docs, one, err)
+		}
+	}
+	_, err = w.c.Download(ctx, "D-NONE")
 	if err == nil || connector.ClassOf(err) == connector.ClassRetry {
 		t.Errorf("a document that does not exist: %v", err)
 	}

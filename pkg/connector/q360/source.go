@@ -1,10 +1,14 @@
 package q360
 
 import (
+	"cmp"
 	"context"
+	"errors"
 
+	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/connector"
 	"github.com/arbridge/arbridge/pkg/connector/q360/client"
+	"github.com/arbridge/arbridge/pkg/connector/q360/mapping"
 )
 
 // source is a table that a feed reads, with the filters that bound the feed.
@@ -125,4 +129,138 @@ func (c *Connector) childrenOf(ctx context.Context, src source, parent, value st
 		}
 	}
 	return rows, nil
+}
+
+// Posted implements connector.Ledger, by key.
+func (c *Connector) Posted(ctx context.Context, from, to billing.Date, page string) (connector.Page[billing.Invoice], error) {
+	src, _, err := c.invoiceSource(ctx, from)
+	if err != nil {
+		return connector.Page[billing.Invoice]{}, err
+	}
+	if to != "" {
+		src.filters = append(src.filters, client.Filter{Column: c.postedColumn(), Op: "<", Value: c.api.DateLiteral(to.AddDays(1))})
+	}
+	return c.headers(ctx, src, page)
+}
+
+// Open implements connector.Ledger, by key.
+func (c *Connector) Open(ctx context.Context, before billing.Date, page string) (connector.Page[billing.Invoice], error) {
+	src, _, err := c.invoiceSource(ctx, "")
+	if err != nil {
+		return connector.Page[billing.Invoice]{}, err
+	}
+	src.filters = append(src.filters, client.Filter{Column: c.postedColumn(), Op: "<", Value: c.api.DateLiteral(before)},
+		client.Filter{Column: c.m.Entities.Invoice.Columns.Balance, Op: "!=", Value: "0"})
+	return c.headers(ctx, src, page)
+}
+
+// next is the key to continue a list after, "" on its last page.
+func next(p client.Page, src source) string {
+	if n := len(p.Rows); p.More && n > 0 {
+		return p.Rows[n-1].Raw(src.key)
+	}
+	return ""
+}
+
+func (c *Connector) postedColumn() string {
+	col := c.m.Entities.Invoice.Columns
+	return cmp.Or(col.PostedDate, col.Date)
+}
+
+// headers lists invoices without their lines.
+func (c *Connector) headers(ctx context.Context, src source, after string) (connector.Page[billing.Invoice], error) {
+	src.op = "listing posted documents"
+	var out connector.Page[billing.Invoice]
+	p, err := c.pageAfter(ctx, src, after, c.m.Dialect.LinePageSize)
+	if err != nil {
+		return out, err
+	}
+	terms, company, err := c.termsFor(ctx, p.Rows)
+	if err != nil {
+		return out, err
+	}
+	for _, row := range p.Rows {
+		inv, err := c.header(row, terms[client.KeyOf(row.Raw(c.m.Entities.Invoice.Columns.CustomerNo))], company)
+		switch {
+		case err != nil:
+			out.Bad = append(out.Bad, connector.BadRecord{Kind: billing.KindInvoice, Number: row.Text(src.key), Message: err.Error()})
+		case c.ours(inv.CompanyNo):
+			out.Items = append(out.Items, inv)
+		}
+	}
+	out.Next = next(p, src)
+	return out, nil
+}
+
+// Receipts implements connector.Ledger, by key. The lines of a page are one list where they fit.
+func (c *Connector) Receipts(ctx context.Context, from, to billing.Date, page string) (connector.Page[billing.Receipt], error) {
+	op := "listing receipts"
+	var out connector.Page[billing.Receipt]
+	m, err := c.receiptTables(op)
+	if err != nil {
+		return out, err
+	}
+	src := c.receiptSource(op)
+	src.columns = append(src.columns, src.key)
+	for _, bound := range []client.Filter{
+		{Column: m.Header.Columns.Date, Op: ">=", Value: c.api.DateLiteral(from)},
+		{Column: m.Header.Columns.Date, Op: "<", Value: c.api.DateLiteral(to.AddDays(1))},
+		{Column: m.Header.Columns.CompanyNo, Op: "=", Value: c.cfg.CompanyNo},
+	} {
+		if bound.Column != "" && bound.Value != "" {
+			src.filters = append(src.filters, bound)
+		}
+	}
+	p, err := c.pageAfter(ctx, src, page, c.m.Dialect.PageSize)
+	if err != nil || len(p.Rows) == 0 {
+		return out, err
+	}
+	out.Next = next(p, src)
+	col := m.Application.Columns
+	lines := source{op: op + ": lines", table: m.Application.Table, key: m.Application.Key, columns: append(mapping.Names(col), m.Application.Key)}
+	n := len(p.Rows)
+	groups, complete, err := c.children(ctx, lines, col.ReceiptNo, span{first: p.Rows[0].Raw(src.key), last: p.Rows[n-1].Raw(src.key), budget: n})
+	if err != nil {
+		return out, err
+	}
+	for _, row := range p.Rows {
+		found, covered := groups[client.KeyOf(row.Raw(src.key))]
+		if !covered && !complete {
+			if found, err = c.childrenOf(ctx, lines, col.ReceiptNo, row.Raw(src.key)); err != nil {
+				return out, err
+			}
+		}
+		r, err := c.wholeReceipt(ctx, row, found)
+		var bad *recordError
+		switch {
+		case errors.As(err, &bad):
+			out.Bad = append(out.Bad, connector.BadRecord{Kind: billing.KindReceipt, Number: row.Text(src.key), Message: err.Error()})
+		case err != nil:
+			return out, err
+		case c.ours(r.CompanyNo):
+			out.Items = append(out.Items, r)
+		}
+	}
+	return out, nil
+}
+
+// AppliesLater implements connector.Ledger (q360-api 4.3, receipts.applied_when).
+func (c *Connector) AppliesLater() bool {
+	return c.m.Receipts != nil && c.m.Receipts.AppliedWhen != "" && c.m.Receipts.AppliedWhen != "on_create"
+}
+
+// wholeReceipt translates a header and its lines.
+func (c *Connector) wholeReceipt(ctx context.Context, row client.Row, lines []client.Row) (billing.Receipt, error) {
+	r, err := c.receipt(ctx, row)
+	if err != nil {
+		return r, err
+	}
+	for _, l := range lines {
+		line, err := c.receiptLine(l, r.Amount.Currency())
+		if err != nil {
+			return r, err
+		}
+		r.Lines = append(r.Lines, line)
+	}
+	return r, nil
 }

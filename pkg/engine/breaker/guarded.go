@@ -41,6 +41,11 @@ func (g erp) Balance(ctx context.Context, number string) (billing.Balance, error
 	return guarded(ctx, g.b, "Balance", func() (billing.Balance, error) { return g.next.Balance(ctx, number) })
 }
 
+// Balances implements connector.ERP.
+func (g erp) Balances(ctx context.Context, customerNo string, numbers []string) ([]billing.Balance, error) {
+	return guarded(ctx, g.b, "Balances", func() ([]billing.Balance, error) { return g.next.Balances(ctx, customerNo, numbers) })
+}
+
 // Customer implements connector.ERP.
 func (g erp) Customer(ctx context.Context, number string) (billing.Customer, error) {
 	return guarded(ctx, g.b, "Customer", func() (billing.Customer, error) { return g.next.Customer(ctx, number) })
@@ -84,6 +89,11 @@ func (g erp) CreateHistory(ctx context.Context, h billing.HistoryEntry) error {
 // Documents implements connector.ERP.
 func (g erp) Documents(ctx context.Context, invoiceNo string) ([]connector.Document, error) {
 	return guarded(ctx, g.b, "Documents", func() ([]connector.Document, error) { return g.next.Documents(ctx, invoiceNo) })
+}
+
+// DocumentsOf implements connector.ERP.
+func (g erp) DocumentsOf(ctx context.Context, invoiceNos []string) (map[string][]connector.Document, error) {
+	return guarded(ctx, g.b, "DocumentsOf", func() (map[string][]connector.Document, error) { return g.next.DocumentsOf(ctx, invoiceNos) })
 }
 
 // Download implements connector.ERP.
@@ -258,8 +268,41 @@ func (g metadata) FindCustomersByMetadata(ctx context.Context, name, value strin
 	})
 }
 
-// ERP puts the breaker before an ERP.
-func ERP(next connector.ERP, b *Breaker) connector.ERP { return erp{next, b} }
+// ledger is that ability of an ERP behind the ERP's circuit breaker.
+type ledger struct {
+	next connector.Ledger
+	b    *Breaker
+}
+
+// Posted implements connector.Ledger.
+func (g ledger) Posted(ctx context.Context, from, to billing.Date, page string) (connector.Page[billing.Invoice], error) {
+	return guarded(ctx, g.b, "Posted", func() (connector.Page[billing.Invoice], error) { return g.next.Posted(ctx, from, to, page) })
+}
+
+// Open implements connector.Ledger.
+func (g ledger) Open(ctx context.Context, before billing.Date, page string) (connector.Page[billing.Invoice], error) {
+	return guarded(ctx, g.b, "Open", func() (connector.Page[billing.Invoice], error) { return g.next.Open(ctx, before, page) })
+}
+
+// Receipts implements connector.Ledger.
+func (g ledger) Receipts(ctx context.Context, from, to billing.Date, page string) (connector.Page[billing.Receipt], error) {
+	return guarded(ctx, g.b, "Receipts", func() (connector.Page[billing.Receipt], error) { return g.next.Receipts(ctx, from, to, page) })
+}
+
+// AppliesLater implements connector.Ledger.
+func (g ledger) AppliesLater() bool { return g.next.AppliesLater() }
+
+// ERP puts the breaker before an ERP, with its optional ability if it has that.
+func ERP(next connector.ERP, b *Breaker) connector.ERP {
+	base := erp{next, b}
+	if books, ok := next.(connector.Ledger); ok {
+		return struct {
+			erp
+			ledger
+		}{base, ledger{books, b}}
+	}
+	return base
+}
 
 // Portal puts the breaker before a portal and exactly those optional abilities that it has: the engine asks for them by type
 // assertion, so a portal must not seem to gain or lose one.

@@ -29,8 +29,9 @@ import (
 
 // Sizes of answers that are taken (q360-api 4.8).
 const (
-	MaxList     = 32 << 20 // bytes of a list answer
-	MaxDocument = 25 << 20 // bytes of a downloaded file
+	MaxList     = 32 << 20  // bytes of a list answer
+	MaxDocument = 25 << 20  // bytes of a downloaded file, unless Options say otherwise
+	CapDocument = 100 << 20 // bytes of a downloaded file, whatever Options say
 )
 
 const (
@@ -47,8 +48,10 @@ type Options struct {
 	Clock      clock.Clock
 	Logger     *slog.Logger
 	HTTP       *http.Client
-	PerSecond  int // calls per second
-	Parallel   int // calls in flight, instead of the mapping's
+	Trace      func(http.RoundTripper) http.RoundTripper // sees every call as it is sent
+	PerSecond  int                                       // calls per second
+	Parallel   int                                       // calls in flight, instead of the mapping's
+	MaxFile    int64                                     // bytes of a downloaded file: MaxDocument, at most CapDocument
 }
 
 // Client calls one Q360 site. It is safe for concurrent use; make one with New.
@@ -59,6 +62,7 @@ type Client struct {
 	clock   clock.Clock
 	secrets secret.Source
 	name    string
+	maxFile int64
 
 	mu      sync.Mutex
 	version int      // of the secret that the site accepts, 0 is the newest
@@ -71,7 +75,7 @@ func New(opt Options) (*Client, error) {
 		return nil, errors.New("making the Q360 client: a mapping and a secret source are needed")
 	}
 	c := &Client{m: opt.Mapping, zone: opt.Mapping.Site.Location(), clock: opt.Clock, secrets: opt.Secrets,
-		name: cmp.Or(opt.SecretName, opt.Mapping.Site.CredentialsSecret)}
+		name: cmp.Or(opt.SecretName, opt.Mapping.Site.CredentialsSecret), maxFile: min(cmp.Or(opt.MaxFile, MaxDocument), CapDocument)}
 	if c.name == "" {
 		return nil, errors.New("making the Q360 client: the name of the credentials secret is missing (site.credentials_secret)")
 	}
@@ -88,7 +92,7 @@ func New(opt Options) (*Client, error) {
 	var err error
 	c.http, err = httpx.New(httpx.Options{
 		BaseURL: cmp.Or(opt.BaseURL, opt.Mapping.Site.BaseURL), HTTP: opt.HTTP, Clock: c.clock, Logger: opt.Logger,
-		Authorize: c.authorize, PerSecond: opt.PerSecond, Parallel: parallel,
+		Authorize: c.authorize, Trace: opt.Trace, PerSecond: opt.PerSecond, Parallel: parallel,
 		ReadTimeout: times.List, WriteTimeout: times.Write, MaxBody: MaxList,
 	})
 	if err != nil {
@@ -144,6 +148,42 @@ func (c *Client) otherVersion(ctx context.Context, refused int) bool {
 	return c.version != refused
 }
 
+// anew reads the secret anew after all its versions were refused, and reports whether there are others now.
+func (c *Client) anew(ctx context.Context) bool {
+	refused, err := c.secrets.Get(ctx, c.name)
+	if err != nil {
+		return false
+	}
+	_, changed, err := secret.Reread(ctx, c.secrets, c.name, refused)
+	if err != nil || !changed {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.version = 0
+	return true
+}
+
+// authorized does a call, with the other version of the credentials when this one is refused, and with what the secret holds
+// by then when that is refused as well. A refusal is clear, so that nothing is written twice.
+func (c *Client) authorized(ctx context.Context, about call, req httpx.Request) (answer, error) {
+	version := c.currentVersion()
+	a, err := c.once(ctx, about, req)
+	if refusedHere(err) && c.otherVersion(ctx, version) {
+		a, err = c.once(ctx, about, req)
+	}
+	if refusedHere(err) && c.anew(ctx) {
+		a, err = c.once(ctx, about, req)
+	}
+	return a, err
+}
+
+// refusedHere reports whether the site did not take the credentials.
+func refusedHere(err error) bool {
+	var e *connector.Error
+	return errors.As(err, &e) && e.Class == connector.ClassAuth && e.Status == http.StatusUnauthorized
+}
+
 func (c *Client) currentVersion() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -157,23 +197,13 @@ type call struct {
 	preview   bool // a write that leaves nothing behind
 }
 
-// read sends a read until its answer makes sense, at most readTries times, and with the other version of the credentials
-// when this one is refused.
+// read sends a read until its answer makes sense, at most readTries times.
 func (c *Client) read(ctx context.Context, about call, req httpx.Request) (answer, error) {
 	pause := readPause
-	rotated := false
 	for try := 1; ; try++ {
-		version := c.currentVersion()
-		a, err := c.once(ctx, about, req)
+		a, err := c.authorized(ctx, about, req)
 		var e *connector.Error
-		if err == nil || !errors.As(err, &e) {
-			return a, err
-		}
-		switch {
-		case e.Class == connector.ClassAuth && e.Status == http.StatusUnauthorized && !rotated && c.otherVersion(ctx, version):
-			rotated = true
-			continue
-		case e.Class != connector.ClassBadResponse || try >= readTries || c.clock.Sleep(ctx, pause) != nil:
+		if err == nil || !errors.As(err, &e) || e.Class != connector.ClassBadResponse || try >= readTries || c.clock.Sleep(ctx, pause) != nil {
 			return a, err
 		}
 		pause *= 2

@@ -351,6 +351,27 @@ func TestDownload(t *testing.T) {
 	}
 }
 
+func TestLargestDownload(t *testing.T) {
+	const size = 5000
+	for _, tc := range []struct {
+		limit int64
+		fits  bool
+	}{{0, true}, {size, true}, {size - 1, false}, {CapDocument + 1, true}} {
+		c, _ := against(t, answerWith(200, "application/pdf", "%PDF-"+strings.Repeat("x", size-5)), func(o *Options) { o.MaxFile = tc.limit })
+		f, err := c.Download(context.Background(), "D1")
+		var big *http.MaxBytesError
+		if fits := err == nil && len(f.Body) == size; fits != tc.fits || errors.As(err, &big) == tc.fits {
+			t.Errorf("limit %d: %d bytes, %v", tc.limit, len(f.Body), err)
+		}
+		if big != nil && (big.Limit != tc.limit || connector.ClassOf(err) != connector.ClassBadResponse) {
+			t.Errorf("limit %d: %v", tc.limit, err)
+		}
+	}
+	if c, _ := against(t, nil, func(o *Options) { o.MaxFile = CapDocument + 1 }); c.maxFile != CapDocument {
+		t.Errorf("%d bytes are taken", c.maxFile)
+	}
+}
+
 func TestTwoVersionsOfTheCredentials(t *testing.T) {
 	used := []string{}
 	c, _ := against(t, func(w http.ResponseWriter, r *http.Request) {
@@ -369,6 +390,58 @@ func TestTwoVersionsOfTheCredentials(t *testing.T) {
 	}
 	if !slices.Equal(used, []string{"new", "old", "old"}) {
 		t.Errorf("used %v", used)
+	}
+}
+
+// kept is a source that goes on giving what it once read until it is told to forget.
+type kept struct{ read, now versions }
+
+func (k *kept) Get(ctx context.Context, name string) ([]secret.Value, error) {
+	return k.read.Get(ctx, name)
+}
+
+func (k *kept) Forget(string) { k.read = k.now }
+
+// TestRotationOfTheCredentials: a password that was replaced is read again when the site refuses the one that is kept, also
+// for a write, which then is made once.
+func TestRotationOfTheCredentials(t *testing.T) {
+	for name, kind := range map[string]string{"read": "list", "write": "create"} {
+		for _, c := range []struct {
+			was, is, used []string
+			accepted      string
+		}{
+			{[]string{"a"}, []string{"b"}, []string{"a", "b"}, "b"},
+			{[]string{"b", "a"}, []string{"c", "b"}, []string{"b", "a", "c"}, "c"},
+			{[]string{"b", "a"}, []string{"c", "b"}, []string{"b", "a"}, "a"},
+			{[]string{"a"}, []string{"a"}, []string{"a"}, "none"},
+			{[]string{"a"}, []string{"b"}, []string{"a", "b"}, "none"},
+		} {
+			var used []string
+			source := &kept{}
+			for _, text := range c.was {
+				source.read = append(source.read, credential(text))
+			}
+			for _, text := range c.is {
+				source.now = append(source.now, credential(text))
+			}
+			client, _ := against(t, func(w http.ResponseWriter, r *http.Request) {
+				_, pass, _ := r.BasicAuth()
+				if used = append(used, pass); pass != c.accepted {
+					w.WriteHeader(http.StatusUnauthorized)
+					return
+				}
+				io.WriteString(w, `{"code":200,"success":true,"payload":{"result":[]}}`)
+			}, func(o *Options) { o.Secrets = source })
+			var err error
+			if kind == "list" {
+				_, err = client.List(t.Context(), listing)
+			} else {
+				_, err = client.Create(t.Context(), Write{Op: "creating", Table: "T", Records: []map[string]string{{"COMMENT": "x"}}})
+			}
+			if !slices.Equal(used, c.used) || (connector.ClassOf(err) == connector.ClassAuth) != (c.accepted == "none") {
+				t.Errorf("%s, %v then %v: used %v, want %v; %v", name, c.was, c.is, used, c.used, err)
+			}
+		}
 	}
 }
 

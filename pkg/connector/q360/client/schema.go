@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -85,16 +86,17 @@ type File struct {
 	ContentType string
 }
 
-// Download reads a file of at most MaxDocument bytes. A web page or an envelope in its place is never taken for a file:
-// ClassBadResponse, ClassAuth for the login page, ClassNotFound for a document that does not exist.
+// Download reads a file of at most Options.MaxFile bytes; the error for a larger one holds an *http.MaxBytesError. A web
+// page or an envelope in its place is never taken for a file: ClassBadResponse, ClassAuth for the login page, ClassNotFound
+// for a document that does not exist.
 func (c *Client) Download(ctx context.Context, documentNo string) (File, error) {
 	about := call{op: "downloading document " + documentNo}
 	req := request(c.m.Dialect.Download, map[string]string{"documentno": documentNo})
-	req.Op, req.MaxBody, req.Timeout = about.op, MaxDocument, c.m.Site.Timeouts.Download
+	req.Op, req.MaxBody, req.Timeout = about.op, c.maxFile, c.m.Site.Timeouts.Download
 	req.Header = http.Header{"Accept": {"*/*"}}
 	res, err := c.http.Do(ctx, req)
 	if err != nil {
-		return File{}, err
+		return File{}, c.tooLarge(err)
 	}
 	if res.Status == http.StatusNotFound {
 		return File{}, &connector.Error{Class: connector.ClassNotFound, Op: about.op, Status: res.Status, Err: fmt.Errorf("no such document")}
@@ -110,4 +112,14 @@ func (c *Client) Download(ctx context.Context, documentNo string) (File, error) 
 		return File{}, c.unreadable(about, res, fmt.Errorf("the site did not answer with the file"))
 	}
 	return File{Body: res.Body, ContentType: res.Header.Get("Content-Type")}, nil
+}
+
+// tooLarge marks the error of a file above the limit. httpx gives an answer up for its size alone when it has a status and
+// no meaning.
+func (c *Client) tooLarge(err error) error {
+	var e *connector.Error
+	if !errors.As(err, &e) || e.Class != connector.ClassBadResponse || e.Status == 0 {
+		return err
+	}
+	return &connector.Error{Class: e.Class, Op: e.Op, Status: e.Status, Err: fmt.Errorf("the file is too large: %w", &http.MaxBytesError{Limit: c.maxFile})}
 }

@@ -84,7 +84,7 @@ func (c *Client) send(ctx context.Context, form mapping.Call, w Write, extra ...
 	if err != nil {
 		return answer{}, connector.NewError(connector.ClassBug, w.Op, "writing the records: %w", err)
 	}
-	return c.once(ctx, call{op: w.Op, table: w.Table, write: true, preview: w.Preview}, req)
+	return c.authorized(ctx, call{op: w.Op, table: w.Table, write: true, preview: w.Preview}, req)
 }
 
 // keysOf reads outvars.primarykey, whose form for several records is not known: one value, a list, or texts with commas.

@@ -121,6 +121,32 @@ func (t *tx) day(s string) (time.Time, error) {
 	return on, nil
 }
 
+// UnpostInvoice takes the posting of an invoice without receipts back; its period must be open. Sites do that with their own
+// procedures.
+func (s *Server) UnpostInvoice(in InvoiceStep) (InvoiceAnswer, error) {
+	return once(s, "unpost-invoice", in.Step, func(t *tx) (InvoiceAnswer, error) {
+		invoice := t.get("INVOICE", in.InvoiceNo)
+		switch {
+		case invoice == nil || !invoice.is("PRTID", "Y"):
+			return InvoiceAnswer{}, refuse("NotPosted", "Invoice %s is not a posted invoice.", in.InvoiceNo)
+		case len(t.where("CASHRECEIPTITEM", "INVOICENO", invoice.id())) > 0:
+			return InvoiceAnswer{}, refuse("InvoiceHasReceipts", "Invoice %s has receipts: its posting stays.", in.InvoiceNo)
+		}
+		if err := t.openPeriod(invoice.text("COMPANYNO"), invoice.when("POSTDATE")); err != nil {
+			return InvoiceAnswer{}, err
+		}
+		r := invoice.clone()
+		r.set("PRTID", "N")
+		r.set("POSTDATE", nil)
+		t.stamp(r)
+		t.put(r)
+		t.audit(r, "MODIFIED")
+		t.customerBalance(r, r.amount("BALANCE").Neg())
+		t.journalInvoice("IN", r, r.amount("INVAMOUNT").Neg())
+		return answerInvoice(r), nil
+	})
+}
+
 // DeleteInvoice deletes an unposted invoice with its lines.
 func (s *Server) DeleteInvoice(in InvoiceStep) (Done, error) {
 	return once(s, "delete-invoice", in.Step, func(t *tx) (Done, error) {

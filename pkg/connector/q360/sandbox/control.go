@@ -172,6 +172,7 @@ func (s *Server) control() http.Handler {
 	handle(mux, "period", s.SetPeriod)
 	handle(mux, "create-invoice", s.CreateInvoice)
 	handle(mux, "post-invoice", s.PostInvoice)
+	handle(mux, "unpost-invoice", s.UnpostInvoice)
 	handle(mux, "change-invoice", s.ChangeInvoice)
 	handle(mux, "delete-invoice", s.DeleteInvoice)
 	handle(mux, "merge-invoices", s.MergeInvoices)

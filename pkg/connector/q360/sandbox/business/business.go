@@ -17,13 +17,15 @@ import (
 
 // Options say how large the business is. Zero values stand for the defaults in brackets.
 type Options struct {
-	Seed      uint64
-	Start     time.Time // first day, midnight UTC [2026-02-02]
-	End       time.Time // last day, midnight UTC [89 days after Start]
-	Companies int       // 1 to 3 of 01 (USD), 02 (CAD), 03 (EUR and GBP) [3]
-	Customers int       // at least 40, so that every kind occurs [80]
-	Invoices  int       // at least 80, so that every kind occurs [600]
-	SameStamp int       // invoices that share one change stamp, at most half of them [250]
+	Seed  uint64
+	Start time.Time // first day, midnight UTC [2026-02-02]
+	End   time.Time // last day, midnight UTC [89 days after Start]
+	// Companies are 1 to 5 of 01 (USD), 02 (CAD), 03 (EUR and GBP), and 04 and 05 (USD), which have periods and nothing
+	// else [3].
+	Companies int
+	Customers int // at least 40, so that every kind occurs [80]
+	Invoices  int // at least 80, so that every kind occurs [600]
+	SameStamp int // invoices that share one change stamp, at most half of them [250]
 }
 
 func (o Options) filled() Options {
@@ -33,7 +35,7 @@ func (o Options) filled() Options {
 	if o.End.IsZero() || o.End.Before(o.Start) {
 		o.End = o.Start.AddDate(0, 0, 89)
 	}
-	if o.Companies < 1 || o.Companies > 3 {
+	if o.Companies < 1 || o.Companies > 5 {
 		o.Companies = 3
 	}
 	if o.Customers == 0 {

@@ -73,6 +73,13 @@ func TestSizes(t *testing.T) {
 	if n := len(b.Keys(InvoiceGBP)); n < 15 {
 		t.Errorf("%d invoices in GBP", n)
 	}
+	more := Generate(Options{Seed: 7, Companies: 5})
+	if got := len(more.batch.Tables["COMPANY"]); got != 5 {
+		t.Errorf("%d companies, want 5", got)
+	}
+	if !reflect.DeepEqual(b.batch.Tables["INVOICE"], more.batch.Tables["INVOICE"]) || !reflect.DeepEqual(b.batch.Tables["CUSTOMER"], more.batch.Tables["CUSTOMER"]) {
+		t.Error("companies without customers change those that have some")
+	}
 	for _, o := range []Options{{Companies: 1, Customers: 1, Invoices: 1}, {Companies: 2}, {Invoices: 5000, SameStamp: 4000}} {
 		small := Generate(o)
 		for _, c := range b.Cases() {

@@ -19,6 +19,8 @@ func companies() []company {
 		{no: "01", name: "Brightline AV Inc.", currency: "USD", bank: "1010", tax: 625, country: "US"},
 		{no: "02", name: "Brightline AV Canada Ltd.", currency: "CAD", bank: "1020", tax: 1300, country: "CA"},
 		{no: "03", name: "Brightline AV Europe GmbH", currency: "EUR", bank: "1030", tax: 1900, country: "DE"},
+		{no: "04", name: "Brightline AV Labs Inc.", currency: "USD", bank: "1010", country: "US"},
+		{no: "05", name: "Brightline AV Rentals Inc.", currency: "USD", bank: "1010", country: "US"},
 	}
 }
 

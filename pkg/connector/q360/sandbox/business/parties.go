@@ -42,9 +42,12 @@ func customerName(r *rand.Rand, i int) string {
 	return fmt.Sprintf("%s %s %d", pick(r, first), pick(r, second), i+1)
 }
 
+// trading is how many companies have customers of the generated business.
+const trading = 3
+
 // parties makes customers with their sites, contacts and contracts.
 func (g *generator) parties() {
-	all := companies()[:g.options.Companies]
+	all := companies()[:min(g.options.Companies, trading)]
 	for i := range g.options.Customers {
 		r := random(g.options.Seed, "customer", i)
 		own := all[i%len(all)]

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/arbridge/arbridge/functions/platform"
+	"github.com/arbridge/arbridge/pkg/billing"
+	"github.com/arbridge/arbridge/pkg/config"
+	"github.com/arbridge/arbridge/pkg/connector/invoiced"
+	"github.com/arbridge/arbridge/pkg/connector/q360"
+	"github.com/arbridge/arbridge/pkg/connector/q360/mapping"
+	"github.com/arbridge/arbridge/pkg/reconcile"
+)
+
+// comparing is the command line of a comparison.
+type comparing struct {
+	desk
+	from, to string
+	format   string
+	all      bool
+}
+
+func reconcileCommand() *cobra.Command {
+	d := &comparing{}
+	cmd := &cobra.Command{
+		Use: "reconcile", Short: "Compare both sides to the cent and explain every difference", Args: cobra.NoArgs,
+		Long: "Read the ERP and the portal, compare documents, balances, payments and cash receipts by currency and month, and show\n" +
+			"every difference with its reason, or as unexplained with what would mend it. Nothing is written anywhere.\n\n" +
+			"Without --from the last 120 days are compared, and everything that is open from before. The exit code is 3 when a\n" +
+			"difference is unexplained; explained ones are fine.",
+		Example: "  arbridge reconcile\n  arbridge reconcile --company us --from 2026-05-01 --to 2026-05-31 --all\n" +
+			"  arbridge reconcile --format csv > differences.csv",
+		RunE: func(cmd *cobra.Command, _ []string) error { return d.compare(cmd) },
+	}
+	d.place.flags(cmd)
+	d.actor = "nobody"
+	cmd.Flags().StringVar(&d.request.Company, "company", "", "only this company")
+	cmd.Flags().StringVar(&d.from, "from", "", "first posting, payment or receipt date, such as 2026-05-01")
+	cmd.Flags().StringVar(&d.to, "to", "", "last date (default until now)")
+	cmd.Flags().StringVar(&d.format, "format", "table", "table, json (schema "+reconcile.Schema+") or csv (a line for each difference)")
+	cmd.Flags().BoolVar(&d.all, "all", false, "list every difference in the table, explained ones too; JSON and CSV always have all")
+	cmd.Flags().BoolVar(&d.verbose, "verbose", false, "log to standard error")
+	return cmd
+}
+
+// compare runs the comparison of the companies asked for and prints it.
+func (d *comparing) compare(cmd *cobra.Command) error {
+	from, to, err := d.dates()
+	if err != nil {
+		return usage(cmd, err)
+	}
+	if !slices.Contains([]string{"table", "json", "csv"}, d.format) {
+		return usage(cmd, fmt.Errorf("--format %q is none of table, json, csv", d.format))
+	}
+	t, err := d.trial(cmd, false)
+	if err != nil {
+		return err
+	}
+	reports, err := d.reports(cmd, t, from, to)
+	if err = errors.Join(err, t.Close()); err != nil {
+		return err
+	}
+	if err := d.print(cmd.OutOrStdout(), reports); err != nil {
+		return err
+	}
+	if reconcile.Worst(reports) == reconcile.Unexplained {
+		return exit{code: exitDifferences}
+	}
+	return nil
+}
+
+func (d *comparing) dates() (from, to billing.Date, err error) {
+	for _, x := range []struct {
+		flag, text string
+		date       *billing.Date
+	}{{"--from", d.from, &from}, {"--to", d.to, &to}} {
+		if x.text == "" {
+			continue
+		}
+		if *x.date, err = billing.ParseDate(x.text); err != nil {
+			return "", "", fmt.Errorf("%s: %w", x.flag, err)
+		}
+	}
+	if from != "" && to != "" && from > to {
+		return "", "", fmt.Errorf("--from %s is after --to %s", from, to)
+	}
+	return from, to, nil
+}
+
+func (d *comparing) reports(cmd *cobra.Command, t *platform.Trial, from, to billing.Date) ([]reconcile.Report, error) {
+	companies, err := readers(t)
+	if err != nil {
+		return nil, err
+	}
+	r := reconcile.New(t.Store, t.Clock, t.Log, companies)
+	var out []reconcile.Report
+	for _, c := range companies {
+		if d.request.Company != "" && d.request.Company != c.ID {
+			continue
+		}
+		report, err := r.Run(cmd.Context(), c.ID, from, to)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, report)
+	}
+	return out, nil
+}
+
+// readers are the companies of a trial with connectors whose writes go nowhere.
+func readers(t *platform.Trial) ([]reconcile.Company, error) {
+	only := &http.Client{Transport: t.Requests}
+	var out []reconcile.Company
+	for _, cfg := range t.Config.Companies {
+		c, err := readerOf(t, cfg, only)
+		if err != nil {
+			return nil, fmt.Errorf("company %s: %w", cfg.ID, err)
+		}
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b reconcile.Company) int {
+		if a.ID < b.ID {
+			return -1
+		}
+		return 1
+	})
+	return out, nil
+}
+
+func readerOf(t *platform.Trial, cfg config.Company, client *http.Client) (reconcile.Company, error) {
+	set := cfg.Settings
+	out := reconcile.Company{ID: cfg.ID, Settings: set}
+	m := mapping.Default()
+	var err error
+	if cfg.Q360.MappingYAML != nil {
+		if m, err = mapping.Load(cfg.Q360.MappingYAML); err != nil {
+			return out, err
+		}
+	}
+	out.ERP, err = q360.New(q360.Config{
+		Mapping: m, CompanyNo: set.Q360Company, DefaultCurrency: set.Currency, BaseURL: cfg.Q360.BaseURL,
+		CredentialsSecret: cfg.Q360.CredentialsSecret, PerSecond: set.Limits.Q360PerSecond, Parallel: set.Limits.Q360Parallel,
+		BankAccounts: set.Payments.GLAccounts,
+	}, q360.Deps{Secrets: t.Secrets, Clock: t.Clock, Logger: t.Log, HTTP: client})
+	if err != nil {
+		return out, err
+	}
+	out.Portal, err = invoiced.New(invoiced.Config{
+		Name: cfg.ID, BaseURL: cfg.Invoiced.BaseURL, APIKeySecret: cfg.Invoiced.APIKeySecret, Location: set.TimeZone, Currency: set.Currency,
+		PerSecond: set.Limits.InvoicedPerSec, Parallel: set.Limits.InvoicedParallel,
+	}, invoiced.Deps{Secrets: t.Secrets, Clock: t.Clock, Logger: t.Log, HTTP: client})
+	return out, err
+}
+
+func (d *comparing) print(w io.Writer, reports []reconcile.Report) error {
+	switch d.format {
+	case "json":
+		return reconcile.WriteJSON(w, reports)
+	case "csv":
+		return reconcile.WriteCSV(w, reports)
+	}
+	for i, r := range reports {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := r.Table(w, d.all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
