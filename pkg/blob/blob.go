@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 )
 
 // Errors of every implementation; test with errors.Is.
@@ -30,6 +31,16 @@ type Info struct {
 	SHA256      string // lower-case hex of the content
 }
 
+// MaxList is the largest number of objects that one List gives.
+const MaxList = 1000
+
+// Listed is a stored object as lists show it: without what only the object itself says.
+type Listed struct {
+	Name    string
+	Size    int64     // bytes of content
+	Created time.Time // when it was stored, in UTC
+}
+
 // Store holds objects under slash-separated names such as "us/invoice/104233/D55102.pdf". Objects are whole or absent,
 // never half-written. Implementations are safe for concurrent use.
 type Store interface {
@@ -42,4 +53,9 @@ type Store interface {
 	Open(ctx context.Context, name string) (io.ReadCloser, Info, error)
 	// Delete removes an object; removing an absent one is no error.
 	Delete(ctx context.Context, name string) error
+	// List gives the objects below a folder such as "us" or "us/invoice", those whose names begin with it and a slash, in
+	// the order of the bytes of their names: at most limit (1 to MaxList) of those behind the name after, which need not
+	// exist and is empty for the start. Fewer than limit means that there are no more. An object that can not be read is
+	// listed too.
+	List(ctx context.Context, folder, after string, limit int) ([]Listed, error)
 }

@@ -171,6 +171,39 @@ func (j *Journal) OfRecord(ctx context.Context, record string) ([]Entry, error) 
 	return out, nil
 }
 
+// Forget drops the vendor's words from the effects of a record that the vendor refused at or before a time, and says how
+// many it changed. What decides stays for ever: key, state, digest, amounts, ids and times. An effect that may have happened
+// keeps everything, and so does one that somebody changes at the same moment.
+func (j *Journal) Forget(ctx context.Context, record string, before time.Time) (int, error) {
+	const page = 200
+	query := store.Query{Equal: []store.Equal{{Field: "record", Value: record}}, OrderBy: "intended_at", UpTo: store.At(before).Text(), Limit: page}
+	changed := 0
+	for {
+		rows, err := j.table.Query(ctx, query)
+		if err != nil {
+			return changed, err
+		}
+		for _, r := range rows {
+			e := r.Value
+			if e.State != Refused || e.Error == "" || e.EndedAt.After(before) {
+				continue
+			}
+			e.Error, e.version = "", r.Version
+			switch err := j.save(ctx, &e); {
+			case err == nil:
+				changed++
+			case !errors.Is(err, store.ErrConflict):
+				return changed, err
+			}
+		}
+		if len(rows) < page {
+			return changed, nil
+		}
+		last := rows[page-1]
+		query.After = store.Position{Value: last.Value.IntendedAt.Text(), ID: last.ID}
+	}
+}
+
 func (j *Journal) save(ctx context.Context, e *Entry) error {
 	v, err := j.table.Update(ctx, e.Key, *e, e.version)
 	if err != nil {

@@ -12,6 +12,7 @@ const (
 	namePattern    = `^[A-Za-z0-9][A-Za-z0-9 ._/&-]{0,39}$`           // codes of the ERP
 	accountPattern = `^[A-Za-z0-9][A-Za-z0-9.-]{0,19}$`               // q360-api 2.8: 4 to 6 digits; sites differ
 	emailPattern   = `^[^@\s<>,;"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$` // one bare address, no display name
+	clockPattern   = `^([01][0-9]|2[0-3]):[0-5][0-9]$`                // a time of day
 )
 
 // reader turns a raw value into a typed one, or complains.

@@ -22,7 +22,7 @@ payments.mode payments.methods_map payments.gl_accounts payments.date payments.r
 payments.closed_period payments.receipt_mode payments.attempts fees.strategy fees.gl_account activity.viewed
 activity.commented activity.paid activity.codes activity.viewed_collapse schedule.poll schedule.gap_fill
 schedule.reconcile limits.q360_parallel limits.q360_rps limits.invoiced_parallel limits.invoiced_rps
-retention.payloads_days retention.inbox_days notify.digest notify.recipients`
+retention.payloads_days retention.inbox_days notify.digest notify.recipients notify.at`
 
 func TestEveryKeyIsDeclaredOnce(t *testing.T) {
 	want := strings.Fields(everyKey)

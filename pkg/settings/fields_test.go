@@ -88,6 +88,7 @@ func other(c *Company) []struct {
 		{"limits.invoiced_rps", 10, &c.Limits.InvoicedPerSec, 10},
 		{"notify.digest", "off", &c.Notify.Digest, "off"},
 		{"notify.recipients", []any{"a@example.com"}, &c.Notify.Recipients, []string{"a@example.com"}},
+		{"notify.at", "23:59", &c.Notify.At, "23:59"},
 	}
 }
 
@@ -122,10 +123,10 @@ func TestEveryCompanySettingReachesItsField(t *testing.T) {
 func TestEveryDeploymentSettingReachesItsField(t *testing.T) {
 	got, problems := ResolveDeployment(map[string]any{
 		"documents.max_mib": 10, "schedule.poll": "90s", "schedule.gap_fill": "1h30m", "schedule.reconcile": " 15  4 * * * ",
-		"retention.payloads_days": 30, "retention.inbox_days": 31, "notify.digest": "daily", "notify.recipients": []string{"a@example.com"},
+		"retention.payloads_days": 30, "retention.inbox_days": 31, "notify.digest": "daily", "notify.recipients": []string{"a@example.com"}, "notify.at": "00:00",
 	}, time.LoadLocation)
 	want := Deployment{DocumentsMaxMiB: 10, Poll: 90 * time.Second, GapFill: 90 * time.Minute, Reconcile: "15 4 * * *",
-		PayloadsDays: 30, InboxDays: 31, Digest: "daily", DigestRecipients: []string{"a@example.com"}}
+		PayloadsDays: 30, InboxDays: 31, Digest: "daily", DigestRecipients: []string{"a@example.com"}, DigestAt: "00:00"}
 	if problems != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, problems %v", got, problems)
 	}

@@ -55,7 +55,7 @@ func TestDefaultsOfACompany(t *testing.T) {
 		Activity: Activity{Viewed: true, Commented: true, Paid: true, ViewedCollapse: "daily",
 			Codes: map[string]string{"viewed": "RP-VIEWED", "commented": "RP-COMMENTED", "paid": "RP-PAID"}},
 		Limits: Limits{Q360Parallel: 3, Q360PerSecond: 5, InvoicedParallel: 4, InvoicedPerSec: 5},
-		Notify: Notify{Digest: "problems", Recipients: []string{}},
+		Notify: Notify{Digest: "problems", Recipients: []string{}, At: "07:00"},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); diff != "" {
 		t.Error(diff)
@@ -65,7 +65,7 @@ func TestDefaultsOfACompany(t *testing.T) {
 func TestDefaultsOfTheDeployment(t *testing.T) {
 	got, problems := ResolveDeployment(nil, time.LoadLocation)
 	want := Deployment{DocumentsMaxMiB: 25, Poll: 5 * time.Minute, GapFill: 15 * time.Minute, Reconcile: "0 3 * * *",
-		PayloadsDays: 90, InboxDays: 400, Digest: "problems", DigestRecipients: []string{}}
+		PayloadsDays: 90, InboxDays: 400, Digest: "problems", DigestRecipients: []string{}, DigestAt: "07:00"}
 	if diff := cmp.Diff(want, got); diff != "" || problems != nil {
 		t.Error(diff, problems)
 	}

@@ -183,7 +183,11 @@ type Limits struct {
 type Notify struct {
 	Digest     string   // notify.digest: daily, problems, off
 	Recipients []string // notify.recipients
+	At         string   // notify.at, a time of day in company.time_zone such as 07:00
 }
+
+// Wanted reports whether the company gets a digest: one is chosen and there is somebody to receive it.
+func (n Notify) Wanted() bool { return n.Digest != "off" && len(n.Recipients) > 0 }
 
 // Deployment is the resolved settings of the whole installation.
 type Deployment struct {
@@ -195,6 +199,7 @@ type Deployment struct {
 	InboxDays        int           // retention.inbox_days
 	Digest           string        // notify.digest: daily, problems, off
 	DigestRecipients []string      // notify.recipients
+	DigestAt         string        // notify.at, a time of day such as 07:00
 }
 
 // Amount is a number in each document's own currency, such as a variance: "0.05".

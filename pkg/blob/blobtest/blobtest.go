@@ -34,6 +34,10 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		{"names", testNames},
 		{"concurrent creates", testConcurrentCreates},
 		{"create and delete together", testCreateDelete},
+		{"list", testList},
+		{"list by pages", testListPages},
+		{"list while objects come and go", testListChanging},
+		{"list of nothing allowed", testListRefused},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, open(t)) })

@@ -20,6 +20,7 @@ import (
 
 	"github.com/arbridge/arbridge/pkg/blob"
 	"github.com/arbridge/arbridge/pkg/blob/internal/intake"
+	"github.com/arbridge/arbridge/pkg/clock"
 )
 
 const (
@@ -32,7 +33,8 @@ const (
 
 // Store is a blob.Store. Make one with Open; it is safe for concurrent use.
 type Store struct {
-	root *os.Root // keeps every path inside the folder, also through symbolic links
+	root  *os.Root // keeps every path inside the folder, also through symbolic links
+	clock clock.Clock
 	// folders keeps the removal of an empty folder apart from the creation of an object in it.
 	folders sync.RWMutex
 }
@@ -40,8 +42,8 @@ type Store struct {
 var _ blob.Store = (*Store)(nil)
 
 // Open opens the store in dir, which is created if it is missing, and removes what an earlier process was writing when
-// it ended.
-func Open(dir string) (*Store, error) {
+// it ended. The time of an object, c's when it was stored, is the modification time of its file.
+func Open(dir string, c clock.Clock) (*Store, error) {
 	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return nil, fmt.Errorf("opening blob folder: %w", err)
 	}
@@ -49,7 +51,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening blob folder: %w", err)
 	}
-	s := &Store{root: root}
+	s := &Store{root: root, clock: c}
 	if err := s.prepare(); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening blob folder %s: %w", dir, err), root.Close())
 	}
@@ -101,6 +103,10 @@ func (s *Store) create(ctx context.Context, info blob.Info, body io.Reader, limi
 	}()
 	info, err = write(ctx, f, info, body, limit)
 	if err := errors.Join(err, f.Close()); err != nil {
+		return blob.Info{}, err
+	}
+	now := s.clock.Now()
+	if err := s.root.Chtimes(temp, now, now); err != nil {
 		return blob.Info{}, err
 	}
 	return info, s.publish(temp, at)

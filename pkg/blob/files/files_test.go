@@ -9,15 +9,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/arbridge/arbridge/pkg/blob"
 	"github.com/arbridge/arbridge/pkg/blob/blobtest"
 	"github.com/arbridge/arbridge/pkg/blob/files"
+	"github.com/arbridge/arbridge/pkg/clock"
 )
 
 func open(t testing.TB, dir string) *files.Store {
 	t.Helper()
-	s, err := files.Open(dir)
+	s, err := files.Open(dir, clock.System{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,6 +176,33 @@ func TestDamagedFiles(t *testing.T) {
 	}
 }
 
+// TestListOfWhatIsThere: time and size are those of files, a damaged object is listed, and what others put there is not.
+func TestListOfWhatIsThere(t *testing.T) {
+	dir, clk := t.TempDir(), clock.NewMovable(time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC))
+	s, err := files.Open(dir, clk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	create(t, s, "us/1/a.pdf", "content")
+	clk.Advance(48 * time.Hour)
+	create(t, s, "us/2/a.pdf", "content")
+	below := filepath.Join(dir, "objects", "us")
+	if err := errors.Join(os.Truncate(filepath.Join(below, "1", "a.pdf.blob"), 10), os.WriteFile(filepath.Join(below, "note.txt"), nil, 0o600),
+		os.Mkdir(filepath.Join(below, "odd.blob"), 0o700), os.Symlink(dir, filepath.Join(below, "link")),
+		os.Symlink(filepath.Join(below, "note.txt"), filepath.Join(below, "link.blob")),
+		os.Chtimes(filepath.Join(below, "1", "a.pdf.blob"), time.Time{}, clk.Now().Add(-48*time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.List(t.Context(), "us", "", 10)
+	if err != nil || len(got) != 2 || got[0].Name != "us/1/a.pdf" || got[1].Name != "us/2/a.pdf" || got[0].Size != 0 || got[1].Size != 7 {
+		t.Fatalf("listed %+v, %v", got, err)
+	}
+	if age := clk.Now().Sub(got[1].Created); age < 0 || age > time.Hour {
+		t.Errorf("stored at %s of the store's clock, listed as of %s", clk.Now(), got[1].Created)
+	}
+}
+
 func TestLongContentType(t *testing.T) {
 	s := open(t, t.TempDir())
 	if _, err := s.Create(t.Context(), "a", strings.Repeat("x", 5000), strings.NewReader(""), 1); err == nil {
@@ -190,7 +219,7 @@ func TestOpenErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{file, filepath.Join(file, "below")} {
-		if _, err := files.Open(dir); err == nil {
+		if _, err := files.Open(dir, clock.System{}); err == nil {
 			t.Errorf("opened %s, which is not a folder", dir)
 		}
 	}

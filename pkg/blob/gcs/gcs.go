@@ -11,6 +11,7 @@ import (
 
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/googleapi"
+	"google.golang.org/api/iterator"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -120,6 +121,36 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 		return fmt.Errorf("deleting object %q: %w", name, err)
 	}
 	return nil
+}
+
+// List implements blob.Store. An ordinary list is one request.
+func (s *Store) List(ctx context.Context, folder, after string, limit int) ([]blob.Listed, error) {
+	if err := intake.List(folder, limit); err != nil {
+		return nil, err
+	}
+	query := &storage.Query{Prefix: folder + "/", Projection: storage.ProjectionNoACL}
+	if after >= query.Prefix {
+		query.StartOffset = after // with it, where it still exists
+	}
+	if err := query.SetAttrSelection([]string{"Name", "Size", "Created"}); err != nil {
+		return nil, fmt.Errorf("listing objects below %q: %w", folder, err)
+	}
+	objects := s.bucket.Objects(ctx, query)
+	objects.PageInfo().MaxSize = limit + 1
+	var out []blob.Listed
+	for len(out) < limit {
+		a, err := objects.Next()
+		if errors.Is(err, iterator.Done) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("listing objects below %q: %w", folder, classify(err))
+		}
+		if a.Name > after {
+			out = append(out, blob.Listed{Name: a.Name, Size: a.Size, Created: a.Created.UTC()})
+		}
+	}
+	return out, nil
 }
 
 // describe is the Info of an object. One that something else put into the bucket has no sum.

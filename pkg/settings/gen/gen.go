@@ -1,6 +1,6 @@
 // Package gen makes everything that follows from the declarations of package settings: the reference page, the JSON
 // schema that the console's form and editors read, and the Terraform variables. All three are pure functions of the
-// declarations; the command settingsdoc writes the first two into infra/docs.
+// declarations; the command settingsdoc writes them.
 package gen
 
 import (
@@ -26,6 +26,8 @@ func Files(all []settings.Setting) (map[string][]byte, error) {
 	return map[string][]byte{
 		"infra/docs/settings.md":          Markdown(all),
 		"infra/docs/settings.schema.json": schema,
+		TerraformFile:                     Terraform(all),
+		NamesFile:                         TerraformNames(all),
 	}, nil
 }
 

@@ -23,8 +23,8 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 2 {
-		t.Errorf("%d files, want 2", len(files))
+	if len(files) != 4 {
+		t.Errorf("%d files, want 4", len(files))
 	}
 	for name, want := range files {
 		got, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
@@ -85,6 +85,7 @@ func TestFormsOfTheGenerators(t *testing.T) {
 	golden(t, "sample.md", Markdown(sample()))
 	golden(t, "sample.schema.json", schema)
 	golden(t, "sample.tf", Terraform(sample()))
+	golden(t, "sample.names.tf", TerraformNames(sample()))
 }
 
 func TestPageNamesEverySetting(t *testing.T) {
@@ -128,7 +129,7 @@ func TestSchemaAcceptsItsDefaultsAndExamples(t *testing.T) {
 	}
 	company, deployment := doc.Defs["company"], doc.Defs["deployment"]
 	want := []string{"company.q360_company", "company.time_zone", "company.currency", "qualify.start_date"}
-	if !slices.Equal(company.Required, want) || len(company.AllOf) != 4 || len(deployment.Properties) != 8 {
+	if !slices.Equal(company.Required, want) || len(company.AllOf) != 4 || len(deployment.Properties) != 9 {
 		t.Errorf("required %v, %d rules, %d deployment properties", company.Required, len(company.AllOf), len(deployment.Properties))
 	}
 	for key, p := range company.Properties {
@@ -171,7 +172,7 @@ func TestTerraformCoversEverySetting(t *testing.T) {
 		if !strings.Contains(text, "    "+s.Key+": ") {
 			t.Errorf("%s is not described", s.Key)
 		}
-		if !regexp.MustCompile(`(?m)^      ` + s.Name() + ` += `).MatchString(text) {
+		if !regexp.MustCompile(`(?m)^      (  )?` + s.Name() + ` += `).MatchString(text) {
 			t.Errorf("%s is no attribute", s.Key)
 		}
 		if s.RequiredWhen != nil && !strings.Contains(text, "Setting "+s.Key+": required while ") {

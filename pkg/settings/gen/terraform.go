@@ -8,44 +8,97 @@ import (
 	"github.com/arbridge/arbridge/pkg/settings"
 )
 
-// Terraform is the text of two variable declarations: deployment_settings, an object, and company_settings, a map of
-// objects by company id. Attributes are grouped as in the configuration file, so that yamlencode of a value is a
-// settings section as it stands. The text is formatted as terraform fmt would.
+// TerraformFile is where the variables are kept: the module that renders the configuration.
+const TerraformFile = "terraform/modules/config/variables.tf"
+
+// Terraform is the text of two variable declarations: deployment_settings, an object, and companies, a map of objects by
+// company id. Attributes are grouped as in the configuration file. No default stands here: what is not given is null and
+// left to arbridge. The text is formatted as terraform fmt would.
 func Terraform(all []settings.Setting) []byte {
 	var b strings.Builder
-	b.WriteString("# Written by " + Command + " -terraform. Change the declarations in pkg/settings, not this file.\n\n")
+	b.WriteString("# Written by " + Command + ". Change the declarations in pkg/settings, not this file.\n\n")
 	variable(&b, only(all, settings.ScopeDeployment), settings.ScopeDeployment)
 	b.WriteString("\n")
 	variable(&b, only(all, settings.ScopeCompany), settings.ScopeCompany)
 	return []byte(b.String())
 }
 
+// NamesFile is where the names of all settings are kept for the same module.
+const NamesFile = "terraform/modules/config/names.tf"
+
+// TerraformNames is the text of a local value with the names of the settings by scope and group. Terraform drops attributes
+// that a typed variable does not have; with the names the module finds those that were misspelled.
+func TerraformNames(all []settings.Setting) []byte {
+	var b strings.Builder
+	b.WriteString("# Written by " + Command + ". Change the declarations in pkg/settings, not this file.\n\nlocals {\n  names = {\n")
+	for _, scope := range []settings.Scope{settings.ScopeDeployment, settings.ScopeCompany} {
+		fmt.Fprintf(&b, "    %s = {\n", scope)
+		list, width := only(all, scope), 0
+		for _, s := range list {
+			width = max(width, len(s.Group()))
+		}
+		for len(list) > 0 {
+			group, names := list[0].Group(), []string{}
+			for len(list) > 0 && list[0].Group() == group {
+				names, list = append(names, list[0].Name()), list[1:]
+			}
+			fmt.Fprintf(&b, "      %-*s = %s\n", width, group, literal(flow(names, hclPair)))
+		}
+		b.WriteString("    }\n")
+	}
+	b.WriteString("  }\n}\n")
+	return []byte(b.String())
+}
+
 func variable(b *strings.Builder, list []settings.Setting, scope settings.Scope) {
-	name, open, closing := "deployment_settings", "object({", "})"
-	about := "Settings of the whole installation; see infra/docs/settings.md."
+	name, about := "deployment_settings", "Settings of the whole installation; see infra/docs/settings.md."
 	if scope == settings.ScopeCompany {
-		name, open, closing = "company_settings", "map(object({", "}))"
-		about = "Settings of each company, by company id; see infra/docs/settings.md."
+		name, about = "companies", "Companies by their id, with their vendors and settings; see infra/docs/settings.md."
 	}
 	fmt.Fprintf(b, "variable %q {\n  description = <<-EOT\n    %s\n\n", name, about)
 	for _, s := range list {
 		fmt.Fprintf(b, "    %s: %s\n", s.Key, literal(s.Summary()))
 	}
-	fmt.Fprintf(b, "  EOT\n  type = %s\n", open)
-	groups(b, list, scope)
-	fmt.Fprintf(b, "  %s\n", closing)
-	if slices.ContainsFunc(list, func(s settings.Setting) bool { return s.Secret }) {
-		b.WriteString("  default   = {}\n  nullable  = false\n  sensitive = true\n")
+	b.WriteString("  EOT\n")
+	if scope == settings.ScopeCompany {
+		fmt.Fprintf(b, "  type = map(object({\n%s", connections)
+		groups(b, list, "    ")
+		b.WriteString("    })\n  }))\n")
 	} else {
-		b.WriteString("  default  = {}\n  nullable = false\n")
+		b.WriteString("  type = object({\n")
+		groups(b, list, "  ")
+		b.WriteString("  })\n")
+	}
+	traits(b, list, scope)
+	if scope == settings.ScopeCompany {
+		companies(b)
 	}
 	for _, s := range list {
-		validations(b, s, scope)
+		validations(b, list, s, scope)
 	}
 	b.WriteString("}\n")
 }
 
-func groups(b *strings.Builder, list []settings.Setting, scope settings.Scope) {
+// traits are the arguments of a variable besides its type. Companies have to be given.
+func traits(b *strings.Builder, list []settings.Setting, scope settings.Scope) {
+	var args [][2]string
+	if scope == settings.ScopeDeployment {
+		args = append(args, [2]string{"default", "{}"})
+	}
+	args = append(args, [2]string{"nullable", "false"})
+	if slices.ContainsFunc(list, func(s settings.Setting) bool { return s.Secret }) {
+		args = append(args, [2]string{"sensitive", "true"})
+	}
+	width := 0
+	for _, a := range args {
+		width = max(width, len(a[0]))
+	}
+	for _, a := range args {
+		fmt.Fprintf(b, "  %-*s = %s\n", width, a[0], a[1])
+	}
+}
+
+func groups(b *strings.Builder, list []settings.Setting, indent string) {
 	for len(list) > 0 {
 		n, width, required := 0, 0, false
 		for n < len(list) && list[n].Group() == list[0].Group() {
@@ -57,27 +110,17 @@ func groups(b *strings.Builder, list []settings.Setting, scope settings.Scope) {
 		if required {
 			open, closing = "object({", "})"
 		}
-		fmt.Fprintf(b, "    %s = %s\n", list[0].Group(), open)
+		fmt.Fprintf(b, "%s  %s = %s\n", indent, list[0].Group(), open)
 		for _, s := range list[:n] {
-			fmt.Fprintf(b, "      %-*s = %s\n", width, s.Name(), attribute(s, scope))
+			kind := terraformType(s.Kind)
+			if !s.Required {
+				kind = "optional(" + kind + ")"
+			}
+			fmt.Fprintf(b, "%s    %-*s = %s\n", indent, width, s.Name(), kind)
 		}
-		fmt.Fprintf(b, "    %s\n", closing)
+		fmt.Fprintf(b, "%s  %s\n", indent, closing)
 		list = list[n:]
 	}
-}
-
-// attribute is the type of a setting. Two defaults are left to arbridge: one that a company inherits from the deployment,
-// and that of a deprecated setting, which must not look as if it had been given.
-func attribute(s settings.Setting, scope settings.Scope) string {
-	kind := terraformType(s.Kind)
-	inherits := scope == settings.ScopeCompany && s.Has(settings.ScopeDeployment)
-	switch {
-	case s.Required:
-		return kind
-	case s.Default == nil || inherits || s.Deprecated != "":
-		return "optional(" + kind + ")"
-	}
-	return "optional(" + kind + ", " + literal(flow(s.Default, hclPair)) + ")"
 }
 
 func terraformType(kind settings.Kind) string {
@@ -101,18 +144,22 @@ func literal(text string) string {
 
 func quoted(text string) string { return literal(flow(text, hclPair)) }
 
-func validations(b *strings.Builder, s settings.Setting, scope settings.Scope) {
+func validation(b *strings.Builder, test, message string) {
+	fmt.Fprintf(b, "  validation {\n    condition     = %s\n    error_message = %s\n  }\n", test, quoted(message))
+}
+
+func validations(b *strings.Builder, list []settings.Setting, s settings.Setting, scope settings.Scope) {
 	at := func(key string) string {
 		if scope == settings.ScopeCompany {
-			return "s." + key
+			return "c.settings." + key
 		}
 		return "var.deployment_settings." + key
 	}
 	emit := func(test, message string) {
 		if scope == settings.ScopeCompany {
-			test = "alltrue([for s in values(var.company_settings) : " + test + "])"
+			test = "alltrue([for c in values(var.companies) : " + test + "])"
 		}
-		fmt.Fprintf(b, "  validation {\n    condition     = %s\n    error_message = %s\n  }\n", test, quoted(message))
+		validation(b, test, message)
 	}
 	x := at(s.Key)
 	if test := check(s, x); test != "" {
@@ -129,8 +176,17 @@ func validations(b *strings.Builder, s settings.Setting, scope settings.Scope) {
 		if s.Multiple() {
 			there = "try(length(" + x + "), 0) > 0"
 		}
-		emit(at(w.Key)+compare+quoted(w.Value)+" ? "+there+" : true", fmt.Sprintf("Setting %s: required while %s.", s.Key, w))
+		emit(given(list, w.Key, at(w.Key))+compare+quoted(w.Value)+" ? "+there+" : true", fmt.Sprintf("Setting %s: required while %s.", s.Key, w))
 	}
+}
+
+// given is the value of an enumeration, its default where nothing is given.
+func given(list []settings.Setting, key, x string) string {
+	i := slices.IndexFunc(list, func(s settings.Setting) bool { return s.Key == key })
+	if i < 0 || list[i].Default == nil {
+		return x
+	}
+	return "coalesce(" + x + ", " + literal(flow(list[i].Default, hclPair)) + ")"
 }
 
 // check is an expression that is true for good values x, empty when every value of the type is good.

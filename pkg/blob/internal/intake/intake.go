@@ -51,6 +51,17 @@ func Name(name string) error {
 	return fmt.Errorf("object %.100q: %s: %w", name, reason, blob.ErrName)
 }
 
+// List checks what a list is asked for, with the error of Name for a folder that no object can be below.
+func List(folder string, limit int) error {
+	if err := Name(folder); err != nil {
+		return err
+	}
+	if limit < 1 || limit > blob.MaxList {
+		return fmt.Errorf("listing %q: limit %d is not in 1..%d", folder, limit, blob.MaxList)
+	}
+	return nil
+}
+
 // readFunc is an io.Reader made of its one method.
 type readFunc func(p []byte) (int, error)
 

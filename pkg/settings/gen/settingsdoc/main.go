@@ -1,8 +1,7 @@
-// Command settingsdoc writes the generated pages of the settings, infra/docs/settings.md and settings.schema.json, or
-// prints the Terraform variables. Run it in the root of the repository after changing a declaration:
+// Command settingsdoc writes what is generated from the settings: infra/docs/settings.md, settings.schema.json and the
+// variables of the Terraform module config. Run it in the root of the repository after changing a declaration:
 //
 //	go run ./pkg/settings/gen/settingsdoc
-//	go run ./pkg/settings/gen/settingsdoc -terraform > variables.tf
 package main
 
 import (
@@ -17,25 +16,20 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
+	if err := run(os.Args[1:], os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "settingsdoc:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string, out, errs io.Writer) error {
+func run(args []string, errs io.Writer) error {
 	flags := flag.NewFlagSet("settingsdoc", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	root := flags.String("root", ".", "root of the repository")
-	terraform := flags.Bool("terraform", false, "print the Terraform variables instead of writing files")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	all := settings.Declarations()
-	if *terraform {
-		_, err := out.Write(gen.Terraform(all))
-		return err
-	}
 	files, err := gen.Files(all)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-# Written by go run ./pkg/settings/gen/settingsdoc -terraform. Change the declarations in pkg/settings, not this file.
+# Written by go run ./pkg/settings/gen/settingsdoc. Change the declarations in pkg/settings, not this file.
 
 variable "deployment_settings" {
   description = <<-EOT
@@ -10,10 +10,10 @@ variable "deployment_settings" {
   EOT
   type = object({
     schedule = optional(object({
-      poll = optional(string, "5m")
+      poll = optional(string)
     }), {})
     notify = optional(object({
-      digest = optional(list(string), ["on"])
+      digest = optional(list(string))
       mail   = optional(bool)
     }), {})
   })
@@ -29,9 +29,9 @@ variable "deployment_settings" {
   }
 }
 
-variable "company_settings" {
+variable "companies" {
   description = <<-EOT
-    Settings of each company, by company id; see infra/docs/settings.md.
+    Companies by their id, with their vendors and settings; see infra/docs/settings.md.
 
     company.mode: What it does.
     company.code: The code.
@@ -40,45 +40,85 @@ variable "company_settings" {
     notify.digest: When.
   EOT
   type = map(object({
-    company = object({
-      mode = optional(string, "on")
-      code = string
+    name = optional(string)
+    q360 = object({
+      base_url           = string
+      credentials_secret = string
+      mapping            = optional(string)
     })
-    sandbox = optional(object({
-      email = optional(string)
-    }), {})
-    payments = optional(object({
-      methods_map = optional(map(string))
-    }), {})
-    notify = optional(object({
-      digest = optional(list(string))
-    }), {})
+    invoiced = object({
+      base_url       = optional(string)
+      api_key_secret = string
+      webhook_secret = string
+    })
+    settings = object({
+      company = object({
+        mode = optional(string)
+        code = string
+      })
+      sandbox = optional(object({
+        email = optional(string)
+      }), {})
+      payments = optional(object({
+        methods_map = optional(map(string))
+      }), {})
+      notify = optional(object({
+        digest = optional(list(string))
+      }), {})
+    })
   }))
-  default   = {}
   nullable  = false
   sensitive = true
   validation {
-    condition     = alltrue([for s in values(var.company_settings) : s.company.mode == null ? true : contains(["on", "off"], s.company.mode)])
+    condition     = length(var.companies) > 0
+    error_message = "At least one company is required."
+  }
+  validation {
+    condition     = alltrue([for id in keys(var.companies) : can(regex("^[a-z][a-z0-9-]{0,30}$", id))])
+    error_message = "Company ids: expected lower-case letters, digits and -, a letter first, at most 31."
+  }
+  validation {
+    condition     = alltrue([for c in values(var.companies) : can(regex("^(https://[^\\s/?#@\\\\]+|http://(localhost|127\\.0\\.0\\.1|\\[::1\\])(:[0-9]+)?)(/[^\\s?#@\\\\]*)?$", c.q360.base_url))])
+    error_message = "q360.base_url: expected an address such as https://host.example.com."
+  }
+  validation {
+    condition     = alltrue([for c in values(var.companies) : c.invoiced.base_url == null ? true : can(regex("^(https://[^\\s/?#@\\\\]+|http://(localhost|127\\.0\\.0\\.1|\\[::1\\])(:[0-9]+)?)(/[^\\s?#@\\\\]*)?$", c.invoiced.base_url))])
+    error_message = "invoiced.base_url: expected an address such as https://api.invoiced.com."
+  }
+  validation {
+    condition     = alltrue([for c in values(var.companies) : can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", c.q360.credentials_secret))])
+    error_message = "q360.credentials_secret: expected the name of a secret such as invoiced-us-api-key, not the secret itself."
+  }
+  validation {
+    condition     = alltrue([for c in values(var.companies) : can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", c.invoiced.api_key_secret))])
+    error_message = "invoiced.api_key_secret: expected the name of a secret such as invoiced-us-api-key, not the secret itself."
+  }
+  validation {
+    condition     = alltrue([for c in values(var.companies) : can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", c.invoiced.webhook_secret))])
+    error_message = "invoiced.webhook_secret: expected the name of a secret such as invoiced-us-api-key, not the secret itself."
+  }
+  validation {
+    condition     = alltrue([for c in values(var.companies) : c.settings.company.mode == null ? true : contains(["on", "off"], c.settings.company.mode)])
     error_message = "Setting company.mode: expected one of on, off."
   }
   validation {
-    condition     = alltrue([for s in values(var.company_settings) : can(regex("^\\d{2}$", s.company.code))])
+    condition     = alltrue([for c in values(var.companies) : can(regex("^\\d{2}$", c.settings.company.code))])
     error_message = "Setting company.code: expected a text."
   }
   validation {
-    condition     = alltrue([for s in values(var.company_settings) : s.company.mode == "on" ? s.sandbox.email != null : true])
+    condition     = alltrue([for c in values(var.companies) : coalesce(c.settings.company.mode, "on") == "on" ? c.settings.sandbox.email != null : true])
     error_message = "Setting sandbox.email: required while company.mode is on."
   }
   validation {
-    condition     = alltrue([for s in values(var.company_settings) : s.payments.methods_map == null ? true : alltrue([for k, v in s.payments.methods_map : can(regex("^[a-z]+$", k)) && contains(["on", "off"], v)])])
+    condition     = alltrue([for c in values(var.companies) : c.settings.payments.methods_map == null ? true : alltrue([for k, v in c.settings.payments.methods_map : can(regex("^[a-z]+$", k)) && contains(["on", "off"], v)])])
     error_message = "Setting payments.methods_map: expected a map of texts."
   }
   validation {
-    condition     = alltrue([for s in values(var.company_settings) : s.company.mode != "off" ? try(length(s.payments.methods_map), 0) > 0 : true])
+    condition     = alltrue([for c in values(var.companies) : coalesce(c.settings.company.mode, "on") != "off" ? try(length(c.settings.payments.methods_map), 0) > 0 : true])
     error_message = "Setting payments.methods_map: required while company.mode is not off."
   }
   validation {
-    condition     = alltrue([for s in values(var.company_settings) : s.notify.digest == null ? true : alltrue([for v in s.notify.digest : contains(["on", "off"], v)])])
+    condition     = alltrue([for c in values(var.companies) : c.settings.notify.digest == null ? true : alltrue([for v in c.settings.notify.digest : contains(["on", "off"], v)])])
     error_message = "Setting notify.digest: expected a list of any of on, off."
   }
 }
