@@ -78,7 +78,9 @@ func New(p *platform.Platform, opt Options) (*Host, error) {
 }
 
 func (h *Host) wrap(name string, next http.Handler, maxBody int64, timeout time.Duration) http.Handler {
-	return server.Wrap(name, next, server.Options{MaxBody: maxBody, Timeout: timeout, Logger: h.p.Log, Clock: h.p.Clock, Drain: &h.drain})
+	return server.Wrap(name, next, server.Options{
+		MaxBody: maxBody, Timeout: timeout, Logger: h.p.Log, Clock: h.p.Clock, Drain: &h.drain, Observe: h.p.Telemetry, Meter: h.p.Telemetry.Meter(),
+	})
 }
 
 func (h *Host) routes() http.Handler {

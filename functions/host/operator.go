@@ -30,6 +30,7 @@ const (
 	ActionReplay      = "replay"
 	ActionIgnore      = "ignore"
 	ActionUnignore    = "unignore"
+	ActionResolve     = "resolve" // a person's decision about a payment
 	ActionPause       = "pause"
 	ActionResume      = "resume"
 	ActionDeadLetters = "dead-letters"
@@ -49,7 +50,16 @@ type Request struct {
 	Flow     string       `json:"flow,omitempty"`
 	ReadOnly bool         `json:"read_only,omitempty"`
 	Since    billing.Date `json:"since,omitempty"`
+	Decision string       `json:"decision,omitempty"` // with ActionResolve: DecideAdopt and the like
+	Receipt  string       `json:"receipt,omitempty"`  // the ERP's number of the receipt to adopt
 }
+
+// The decisions that only a person can take about a payment.
+const (
+	DecideAdopt    = "adopt"    // the receipt was keyed in for it: nothing is posted
+	DecideDistinct = "distinct" // none of the similar receipts is its: it is posted
+	DecideBalance  = "balance"  // the balances in the ERP are right as they are
+)
 
 // Answer is what came of it.
 type Answer struct {
@@ -106,7 +116,7 @@ func NewOperator(p *platform.Platform) *Operator { return &Operator{p} }
 func (o *Operator) Do(ctx context.Context, action string, r Request) (Answer, error) {
 	out := Answer{Schema: OperatorSchema, Action: action}
 	do, known := map[string]func(context.Context, Request, engine.By, *Answer) error{
-		ActionSync: o.sync, ActionReplay: o.replay, ActionIgnore: o.ignore, ActionUnignore: o.unignore, ActionPause: o.pause, ActionResume: o.resume,
+		ActionSync: o.sync, ActionReplay: o.replay, ActionIgnore: o.ignore, ActionUnignore: o.unignore, ActionResolve: o.resolve, ActionPause: o.pause, ActionResume: o.resume,
 		ActionDeadLetters: o.deadLetters, ActionDeadReplay: o.deadReplay, ActionDeadDiscard: o.deadDiscard,
 		ActionBackfill: o.backfill, ActionBackfillOn: o.backfillStep,
 	}[action]
@@ -173,6 +183,33 @@ func (o *Operator) ignore(ctx context.Context, r Request, by engine.By, out *Ans
 		out.add(rec)
 	}
 	return err
+}
+
+func (o *Operator) resolve(ctx context.Context, r Request, by engine.By, out *Answer) error {
+	if ids := o.p.Engine.CompanyIDs(); r.Company == "" && len(ids) == 1 {
+		r.Company = ids[0]
+	}
+	var rec record.Record
+	var err error
+	switch {
+	case r.Company == "":
+		return fmt.Errorf("%w: company is missing: payments of several companies may have this number", ErrRequest)
+	case r.Decision == DecideAdopt && r.Receipt == "":
+		return fmt.Errorf("%w: receipt is missing: say which one was keyed in for payment %s", ErrRequest, r.Target)
+	case r.Decision == DecideAdopt:
+		rec, err = o.p.Engine.ResolveDuplicate(ctx, by, r.Company, r.Target, r.Receipt)
+	case r.Decision == DecideDistinct:
+		rec, err = o.p.Engine.ResolveDuplicate(ctx, by, r.Company, r.Target, "")
+	case r.Decision == DecideBalance:
+		rec, err = o.p.Engine.AcceptBalance(ctx, by, r.Company, r.Target)
+	default:
+		return fmt.Errorf("%w: decision %q is none of %s, %s, %s", ErrRequest, r.Decision, DecideAdopt, DecideDistinct, DecideBalance)
+	}
+	if err != nil {
+		return err
+	}
+	out.add(rec)
+	return nil
 }
 
 func (o *Operator) unignore(ctx context.Context, r Request, by engine.By, out *Answer) error {

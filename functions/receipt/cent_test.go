@@ -2,8 +2,10 @@ package receipt_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
@@ -41,6 +43,8 @@ type route struct {
 	clock  *clock.Movable
 	erp    *q360sim.Server
 	portal *invoicedsim.Server
+	api    string // address of the portal
+	source *q360.Connector
 	real   *invoiced.Connector
 	base   q360sim.NewInvoice // one of a real customer, to make others of
 	store  *enginetest.Store
@@ -48,7 +52,7 @@ type route struct {
 	e      *engine.Engine
 }
 
-func newRoute(t *testing.T, change func(*settings.Company)) *route {
+func newRoute(t *testing.T, change func(*settings.Company), account ...func(*invoicedsim.Account)) *route {
 	t.Helper()
 	zone, err := time.LoadLocation("America/New_York")
 	if err != nil {
@@ -66,8 +70,11 @@ func newRoute(t *testing.T, change func(*settings.Company)) *route {
 		t.Fatal(err)
 	}
 	r.base = b.NextInvoice(0, r.clock.Now())
-	r.portal, err = invoicedsim.New(invoicedsim.Config{Clock: r.clock, Logger: quiet,
-		Accounts: []invoicedsim.Account{{Name: "us", Location: zone, Currency: "USD", APIKeys: []invoicedsim.Key{{Value: "key"}}}}})
+	own := invoicedsim.Account{Name: "us", Location: zone, Currency: "USD", APIKeys: []invoicedsim.Key{{Value: "key"}}}
+	for _, change := range account {
+		change(&own)
+	}
+	r.portal, err = invoicedsim.New(invoicedsim.Config{Clock: r.clock, Logger: quiet, Accounts: []invoicedsim.Account{own}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +84,8 @@ func newRoute(t *testing.T, change func(*settings.Company)) *route {
 		portalServer.Close()
 		_, _ = r.erp.Close(), r.portal.Close()
 	})
-	erp, err := q360.New(q360.Config{Mapping: mapping.Default(), CompanyNo: "01", BaseURL: erpServer.URL, PerSecond: 1_000_000, DefaultCurrency: "USD"},
+	r.api = portalServer.URL
+	r.source, err = q360.New(q360.Config{Mapping: mapping.Default(), CompanyNo: "01", BaseURL: erpServer.URL, PerSecond: 1_000_000, DefaultCurrency: "USD"},
 		q360.Deps{Secrets: oneSecret(`{"user":"arbridge","password":"sandbox-only"}`), Clock: r.clock})
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +99,7 @@ func newRoute(t *testing.T, change func(*settings.Company)) *route {
 	set.TimeZone, set.Qualify.StartDate = zone, "2026-06-01"
 	change(&set)
 	r.e = engine.New(r.store, r.bus, r.clock, quiet, []*engine.Company{
-		{ID: "us", Settings: set, ERP: erp, Portal: r.real, ParseEvent: invoiced.ParseEvent, Site: "q360", Account: "us"},
+		{ID: "us", Settings: set, ERP: r.source, Portal: r.real, ParseEvent: invoiced.ParseEvent, Site: "q360", Account: "us"},
 	}, engine.Options{Owner: "test"})
 	r.tick(time.Minute)
 	return r
@@ -207,7 +215,15 @@ func TestNineteenNinetyNine(t *testing.T) {
 	r := newRoute(t, func(*settings.Company) {})
 	number := r.bill("19.99")
 	r.tick(time.Minute)
+	src, err := r.source.Invoice(t.Context(), number)
+	if err != nil || src.Total.Minor() != 1999 || src.Balance.Minor() != 1999 || src.Lines[0].Amount.Minor() != 1999 {
+		t.Fatalf("from the ERP: %+v, %v", src, err)
+	}
 	inv := r.record(billing.KindInvoice, number)
+	wire := call[object](r, http.MethodGet, "/invoices/"+inv.PortalID, "")
+	if wire["total"] != json.Number("19.99") || wire["balance"] != json.Number("19.99") {
+		t.Errorf("on the wire: total %v, balance %v", wire["total"], wire["balance"])
+	}
 	d, err := r.real.Document(t.Context(), billing.KindInvoice, inv.PortalID)
 	if err != nil || d.Total.Minor() != 1999 || d.Balance.Minor() != 1999 || inv.SourceTotal != "19.99" || inv.PortalTotal != "19.99" {
 		t.Fatalf("in the portal: %s of %s, record %s and %s, %v", d.Balance, d.Total, inv.SourceTotal, inv.PortalTotal, err)
@@ -222,6 +238,13 @@ func TestNineteenNinetyNine(t *testing.T) {
 	}
 	if got := r.receipt(id); got != "20.00: "+number+" 19.99, fee "+number+" 0.01; on account 0.00" {
 		t.Errorf("the ERP has %s", got)
+	}
+	found, err := r.source.FindReceipts(t.Context(), "IVD-"+id)
+	if err != nil || len(found) != 1 || found[0].Amount.Minor() != 2000 || found[0].Lines[0].Amount.Minor()+found[0].Lines[1].Amount.Minor() != 2000 {
+		t.Errorf("read back from the ERP: %+v, %v", found, err)
+	}
+	if b, err := r.source.Balance(t.Context(), number); err != nil || !b.Balance.IsZero() || b.Total.Minor() != 1999 {
+		t.Errorf("balance in the ERP: %+v, %v", b, err)
 	}
 }
 

@@ -4,6 +4,7 @@ package clock
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -14,6 +15,20 @@ type Clock interface {
 	Now() time.Time
 	// Sleep waits until d has passed on this clock or ctx ends, whose error it then returns.
 	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// Jitter is a random part of a pause, from 0 up to but not including most, so that what failed together does not come again
+// together. A clock that has a method of this name chooses it: a simulation has to be repeatable.
+func Jitter(c Clock, most time.Duration) time.Duration {
+	if own, ok := c.(interface {
+		Jitter(most time.Duration) time.Duration
+	}); ok {
+		return own.Jitter(most)
+	}
+	if most <= 0 {
+		return 0
+	}
+	return rand.N(most)
 }
 
 // System is the machine's clock.

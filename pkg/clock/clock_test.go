@@ -131,3 +131,22 @@ func TestSleepersAndAdvancesAtTheSameTime(t *testing.T) {
 	close(stop)
 	mover.Wait()
 }
+
+// chosen is a clock that says what its jitter is.
+type chosen struct{ clock.System }
+
+func (chosen) Jitter(most time.Duration) time.Duration { return most - 1 }
+
+func TestJitter(t *testing.T) {
+	for range 1000 {
+		if j := clock.Jitter(clock.System{}, 3); j < 0 || j > 2 {
+			t.Fatalf("%d is not in [0, 3)", j)
+		}
+	}
+	if clock.Jitter(clock.System{}, 0) != 0 || clock.Jitter(clock.System{}, -1) != 0 {
+		t.Error("no pause has a jitter")
+	}
+	if clock.Jitter(chosen{}, 10) != 9 {
+		t.Error("the clock was not asked")
+	}
+}

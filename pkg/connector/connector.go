@@ -37,11 +37,20 @@ type Problem struct {
 	Message string  `json:"message"`
 }
 
+// When an ERP lowers the balances of the invoices that a receipt pays (q360-api 4.3, receipts.applied_when).
+const (
+	AppliedOnCreate = "on_create" // with the receipt's lines
+	AppliedOnPost   = "on_post"   // when a person posts the receipt or its batch
+	AppliedNightly  = "nightly"   // by a job
+)
+
 // Capabilities is the result of the start-up check.
 type Capabilities struct {
 	Features map[Feature]string `json:"features"` // "ok", "missing", "forbidden", "off"
 	Changes  string             `json:"changes"`  // strategy in use: moddate or snapshot
-	Problems []Problem          `json:"problems,omitempty"`
+	// Applied says when balances fall: AppliedOnCreate, AppliedOnPost, AppliedNightly, or "" when it is not known.
+	Applied  string    `json:"applied,omitempty"`
+	Problems []Problem `json:"problems,omitempty"`
 }
 
 // Has reports whether the feature works.
@@ -103,6 +112,10 @@ type ERP interface {
 	Invoice(ctx context.Context, number string) (billing.Invoice, error)
 	// Balance reads the outstanding amount of one invoice.
 	Balance(ctx context.Context, number string) (billing.Balance, error)
+	// Balances reads the outstanding amounts of invoices, in the order of numbers and with as few calls as it can: one for
+	// invoices of the customer whose numbers are near each other. The customer only narrows the search. ClassNotFound when
+	// one of the invoices does not exist.
+	Balances(ctx context.Context, customerNo string, numbers []string) ([]billing.Balance, error)
 	// Customer reads one customer with addresses and contacts.
 	Customer(ctx context.Context, number string) (billing.Customer, error)
 
@@ -126,6 +139,9 @@ type ERP interface {
 
 	// Documents lists the files of an invoice, the preferred one first.
 	Documents(ctx context.Context, invoiceNo string) ([]Document, error)
+	// DocumentsOf lists the files of many invoices with few calls, each invoice's as Documents does. One that is not in the
+	// answer was not covered and is to be asked for singly; one with an empty list has no files.
+	DocumentsOf(ctx context.Context, invoiceNos []string) (map[string][]Document, error)
 	// Download opens a file; the caller closes it. ClassBadResponse for anything that is not the promised file.
 	Download(ctx context.Context, documentNo string) (io.ReadCloser, error)
 }

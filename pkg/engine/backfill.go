@@ -243,7 +243,7 @@ func words(d decided) string {
 	case d.outcome == OutcomeNew && reason == "":
 		return "would go over"
 	case d.outcome == OutcomeNew:
-		return "would go over now; until today it " + reason
+		return "would go over now; left out until today: " + reason
 	case d.outcome == OutcomeUpdate:
 		return "changed in the ERP since it was sent"
 	case reason == "":

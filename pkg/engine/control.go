@@ -111,7 +111,7 @@ func (e *Engine) holdPaused(ctx context.Context, c *Company, t Task) (bool, erro
 	}
 	now := e.clock.Now()
 	rec.Set(record.Waiting, []plan.Reason{pausedReason(flowOf(t.Kind), hold)})
-	rec.DueAt, rec.UpdatedAt = store.At(now.Add(time.Hour)), store.At(now)
+	rec.DueAt, rec.UpdatedAt, rec.OverdueSince = store.At(now.Add(time.Hour)), store.At(now), store.Time{}
 	rec.Note(now, "waiting", rec.Summary)
 	_, err = e.records.Update(ctx, rec.ID(), rec, version)
 	if errors.Is(err, store.ErrConflict) {
@@ -299,7 +299,7 @@ func (e *Engine) wakeHeld(ctx context.Context, company, flow string) (int, error
 		for _, row := range rows {
 			rec := row.Value
 			p := plan.Plan{Reasons: rec.Reasons}
-			if !p.Has(plan.FlowPaused) && !p.Has(plan.ReadOnly) && !p.Has(plan.Paused) || flow != record.FlowAll && flowOf(rec.Kind) != flow {
+			if !p.Has(plan.FlowPaused) && !p.Has(plan.ReadOnly) || flow != record.FlowAll && flowOf(rec.Kind) != flow {
 				continue
 			}
 			rec.DueAt = store.At(e.clock.Now())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/engine/intake"
 	"github.com/arbridge/arbridge/pkg/money"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
@@ -119,10 +120,15 @@ func (e *Engine) applyCredit(ctx context.Context, w *work, credits connector.Cre
 	})
 }
 
-// refusedUse forgets a use that the portal clearly did not take, so that the next run plans anew, and ends the work.
+// refusedUse forgets a use that the portal clearly did not take, so that the next run plans anew, and ends the work. Most
+// often another credit note, or a payment, was quicker; after a few refusals a person has to look.
 func (w *work) refusedUse(ctx context.Context, err error) error {
 	if !errors.Is(err, errOpen) && !connector.Ambiguous(err) {
 		w.rec.Uses = slices.DeleteFunc(slices.Clone(w.rec.Uses), func(u record.Use) bool { return u.PaymentID == "" })
+	}
+	if definite(err) && w.rec.Attempts < patience {
+		w.rec.Attempts++
+		return w.park(ctx, record.Scheduled, w.backoff(0), plan.Because(plan.VendorRefused, "vendor", vendorPortal, "problem", intake.Cause(err)))
 	}
 	return w.fail(ctx, vendorPortal, err)
 }
@@ -209,9 +215,11 @@ func (e *Engine) findUse(ctx context.Context, w *work, use record.Use, noteID st
 	if err != nil || note.Balance.Amount() == use.Before {
 		return "", false, err
 	}
-	id := ""
+	id, unread := "", 0
 	err = eachPage(func(page string) (connector.Page[billing.Payment], error) {
-		return w.c.Portal.ListPayments(ctx, w.rec.CreatedAt.Add(-10*time.Minute), page)
+		p, err := w.c.Portal.ListPayments(ctx, w.rec.CreatedAt.Add(-10*time.Minute), page)
+		unread += len(p.Bad)
+		return p, err
 	}, func(pay billing.Payment) {
 		known := slices.ContainsFunc(w.rec.Uses, func(u record.Use) bool { return u.PaymentID == pay.ID })
 		if pay.Voided || known {
@@ -223,5 +231,9 @@ func (e *Engine) findUse(ctx context.Context, w *work, use record.Use, noteID st
 			}
 		}
 	})
+	if err == nil && id == "" && unread > 0 { // one of those may be it: nothing is clear
+		err = &connector.Error{Class: connector.ClassRetry, Op: "looking for the use of credit note " + w.rec.SourceID,
+			Err: fmt.Errorf("%d payments of the list can not be read", unread)}
+	}
 	return id, id != "", err
 }

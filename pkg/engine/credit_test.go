@@ -136,6 +136,54 @@ func TestLostCreditUse(t *testing.T) {
 	}
 }
 
+// TestRefusedCreditUse: somebody else was quicker, so that the portal does not take the use; what is left is planned anew. A
+// portal that goes on refusing is for a person.
+func TestRefusedCreditUse(t *testing.T) {
+	refusal := func(nth int) enginetest.Fault {
+		return enginetest.Fault{Method: "ApplyCreditNote", Nth: nth, Class: connector.ClassInvalid}
+	}
+	f := credited(t, "oldest", func(f *fixture) { f.Portal.Fail(refusal(1)) })
+	f.run(2 * time.Minute)
+	f.want(billing.KindCredit, "9", record.Scheduled, plan.VendorRefused)
+	id := func(number string) string { return f.Record(billing.KindInvoice, number).PortalID }
+	f.Portal.AutoApply(id("9"), id("2"), usd("100"))
+	f.run(time.Hour)
+	if got := f.owed(); got != "47.00 0.00 0.00 " && got != "40.00 7.00 0.00 " {
+		t.Errorf("left %s", got)
+	}
+	f.want(billing.KindCredit, "9", record.Synced, "")
+	f.noOpenEffects()
+
+	f = credited(t, "oldest", func(f *fixture) {
+		for nth := range 4 {
+			f.Portal.Fail(refusal(nth + 1))
+		}
+	})
+	f.run(4 * time.Hour)
+	f.want(billing.KindCredit, "9", record.Attention, plan.VendorRefused)
+	if n := f.Portal.Count("ApplyCreditNote"); n != 4 {
+		t.Errorf("tried %d times", n)
+	}
+}
+
+// TestLostCreditUseAmongUnreadable: while a payment of the list can not be read, the use may be that one: nothing is repeated.
+func TestLostCreditUseAmongUnreadable(t *testing.T) {
+	f := credited(t, "same_contract", func(f *fixture) { f.Portal.Fail(lost("ApplyCreditNote", true)) })
+	f.run(2 * time.Minute)
+	used := f.Portal.PaymentIDs()[0]
+	f.Portal.Spoil(used, "amount is no number")
+	f.run(2 * time.Hour)
+	if n := f.Portal.Count("ApplyCreditNote"); n != 1 {
+		t.Errorf("applied %d times", n)
+	}
+	f.Portal.Spoil(used, "")
+	f.run(2 * time.Hour)
+	f.want(billing.KindCredit, "9", record.Synced, plan.CreditApplied)
+	if n := f.Portal.Count("ApplyCreditNote"); n != 1 {
+		t.Errorf("applied %d times in the end", n)
+	}
+}
+
 // TestLostCreditUseAndSomebodyElse: while the outcome is unknown a person uses the note for another invoice by as much.
 func TestLostCreditUseAndSomebodyElse(t *testing.T) {
 	f := credited(t, "same_contract", func(f *fixture) { f.Portal.Fail(lost("ApplyCreditNote", false)) })

@@ -53,6 +53,7 @@ func (e *Engine) lookFile(ctx context.Context, w *work, in *plan.InvoiceInput) e
 			return err
 		}
 	}
+	w.looked = true
 	in.File.Found = rec.Attachment != nil
 	in.HasPDF = in.File.Found && w.c.Settings.Documents.Attach
 	if !in.File.Found && len(rec.Reasons) > 0 {
@@ -61,6 +62,19 @@ func (e *Engine) lookFile(ctx context.Context, w *work, in *plan.InvoiceInput) e
 	_, more := e.nextLook(w, in.Source)
 	in.File.Overdue = !more
 	return nil
+}
+
+// firstFetch is fetch for an invoice whose files nobody looked for yet: from what the poll listed with it, where that gives a
+// file or the invoice can do without. That there is none for an invoice that needs one is not believed from then.
+func (e *Engine) firstFetch(ctx context.Context, w *work, number string) (*record.Attachment, plan.Reason, error) {
+	if w.files != nil {
+		from := intake.From{Company: w.c.ID, ERP: w.c.ERP, Settings: w.c.Settings.Documents}
+		found, problem, err := intake.New(e.opt.Blobs, e.opt.MaxFile).Take(ctx, from, number, w.files.files, nil)
+		if !errors.Is(err, intake.ErrGone) && (err != nil || found != nil || !w.needsFile()) {
+			return found, problem, err
+		}
+	}
+	return e.fetch(ctx, w.c, number, nil)
 }
 
 // fetch finds, checks and keeps the invoice's file; see intake.Keeper.Fetch.
@@ -75,6 +89,18 @@ func (e *Engine) hasFile(ctx context.Context, w *work) bool {
 	}
 	rec, _, err := e.records.Get(ctx, record.ID(w.c.ID, billing.KindDocument, w.rec.SourceID))
 	return err == nil && rec.Attachment != nil
+}
+
+// laterFile reports whether the file of an invoice that went over without it is in the portal by now.
+func (e *Engine) laterFile(ctx context.Context, w *work) (bool, error) {
+	if !w.rec.Bare || !plan.LinesFollowFile(w.c.Settings) || !w.c.Settings.Documents.Attach {
+		return false, nil
+	}
+	rec, _, err := e.records.Get(ctx, record.ID(w.c.ID, billing.KindDocument, w.rec.SourceID))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return rec.Attachment != nil && rec.Attachment.FileID != "", err
 }
 
 func (e *Engine) nextLook(w *work, src billing.Invoice) (time.Duration, bool) {
@@ -97,7 +123,7 @@ func (e *Engine) firstLook(ctx context.Context, w *work, src billing.Invoice) (r
 		Company: w.c.ID, Kind: billing.KindDocument, SourceID: src.Number, Customer: src.CustomerNo,
 		CreatedAt: store.At(plan.WaitsSince(src, now, w.rec.Backfill, w.c.Settings)), UpdatedAt: store.At(now),
 	}
-	found, problem, err := e.fetch(ctx, w.c, src.Number, nil)
+	found, problem, err := e.firstFetch(ctx, w, src.Number)
 	if err != nil {
 		if w.needsFile() || w.rec.Attempts < patience {
 			return rec, erpError{err}
@@ -189,10 +215,10 @@ func (e *Engine) noteMissing(c *Company, r *record.Record, problem plan.Reason) 
 }
 
 // follow brings the file of an invoice that is in step to the portal: right now, so that the customer has it with the
-// invoice. Trouble with it stays in the file's own record. looked says that the ERP was asked for the file just now, or will
-// be when it is due; otherwise it is asked. fresh says that the document was created a moment ago, so that nothing can be
+// invoice. Trouble with it stays in the file's own record. The ERP is asked for the file unless it was just now, or, where
+// patient, will be when that is due. fresh says that the document was created a moment ago, so that nothing can be
 // attached to it yet.
-func (e *Engine) follow(ctx context.Context, w *work, looked, fresh bool) error {
+func (e *Engine) follow(ctx context.Context, w *work, patient, fresh bool) error {
 	if !w.c.Settings.Documents.Attach || !e.carriesFiles(w.c) || w.rec.Status != record.Synced && w.rec.Status != record.Variance {
 		return nil
 	}
@@ -210,7 +236,7 @@ func (e *Engine) follow(ctx context.Context, w *work, looked, fresh bool) error 
 		}
 	case err != nil:
 		return err
-	case looked && rec.Attachment == nil && !e.lookAgain(rec, true):
+	case rec.Attachment == nil && (w.looked || patient && !e.lookAgain(rec, true)):
 		return nil
 	}
 	return e.syncFile(ctx, w.c, w.rec.SourceID, fresh)
@@ -257,8 +283,9 @@ func (e *Engine) compareFile(ctx context.Context, w *work, inv record.Record) er
 		})
 	}
 	e.noteLook(w.c, &w.rec, found, problem)
+	w.rec.Status = record.Working // still, so that whoever takes over after a crash sees that the work was interrupted
 	if w.seen = w.rec.Seen; w.rec.Written == w.rec.Seen {
-		return w.attached(ctx, "")
+		return w.attached(ctx, inv, "")
 	}
 	return e.attach(ctx, w, inv, false)
 }
@@ -278,14 +305,22 @@ func (w *work) waitForInvoice(ctx context.Context) error {
 	})
 }
 
-// attached ends the work on a file that is where it belongs.
-func (w *work) attached(ctx context.Context, fileID string) error {
+// attached ends the work on a file that is where it belongs. The invoice is woken before that is stored: a process that dies
+// in between wakes it again.
+func (w *work) attached(ctx context.Context, inv record.Record, fileID string) error {
+	later, err := w.e.wakeForLines(ctx, w.c, inv)
+	if err != nil {
+		return err
+	}
 	now := w.e.clock.Now()
 	return w.finish(ctx, func(r *record.Record) {
 		r.Set(record.Synced, nil)
 		r.Attempts, r.Written = 0, r.Seen
 		if pause, more := plan.NextCheck(r.CreatedAt.Time, now, w.c.Settings.Documents.WaitDays); more {
 			r.DueAt = store.At(now.Add(pause))
+		}
+		if later {
+			r.DueAt = store.At(now.Add(time.Minute))
 		}
 		if fileID == "" {
 			return
@@ -295,6 +330,35 @@ func (w *work) attached(ctx context.Context, fileID string) error {
 		r.Attachment, r.PortalID, r.PortalKind = &a, fileID, billing.KindDocument
 		r.Note(now, "attached", fmt.Sprintf("%s as file %s", a.Name, fileID))
 	})
+}
+
+// wakeForLines makes an invoice that went over without its file be planned again when its lines are others with it. later says
+// that somebody works on the invoice and may not know of the file.
+func (e *Engine) wakeForLines(ctx context.Context, c *Company, inv record.Record) (later bool, err error) {
+	if !inv.Bare || !plan.LinesFollowFile(c.Settings) {
+		return false, nil
+	}
+	for range 5 {
+		rec, version, err := e.records.Get(ctx, inv.ID())
+		if err != nil {
+			return false, err
+		}
+		if !rec.Bare || rec.Status != record.Synced && rec.Status != record.Variance { // the others are planned anyway, or for a person
+			return rec.Bare && rec.Status == record.Working, nil
+		}
+		now := e.clock.Now()
+		rec.DueAt, rec.UpdatedAt = store.At(now), store.At(now)
+		rec.Note(now, "its file came", "the lines are those of an invoice with one")
+		_, err = e.records.Update(ctx, inv.ID(), rec, version)
+		if err == nil {
+			e.announce(ctx, &rec)
+			return false, nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // attach puts the file on the portal's document beside what others put there.
@@ -310,7 +374,7 @@ func (e *Engine) attach(ctx context.Context, w *work, inv record.Record, fresh b
 	a := w.rec.Attachment
 	if id, there := attachedAs(have, *a); there {
 		w.settle(ctx, id)
-		return w.attached(ctx, id)
+		return w.attached(ctx, inv, id)
 	}
 	body := plan.Attachment{Name: a.Name, SHA256: a.SHA256, Size: a.Size}
 	upload := plan.Upload(w.rec.SourceID, body)
@@ -343,7 +407,7 @@ func (e *Engine) attach(ctx context.Context, w *work, inv record.Record, fresh b
 		}
 		return w.fail(ctx, vendorPortal, err)
 	}
-	return w.attached(ctx, id)
+	return w.attached(ctx, inv, id)
 }
 
 // attachedAs finds the file among a document's attachments: by its id, or, when we never put one there, by name and size.

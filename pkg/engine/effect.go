@@ -8,6 +8,7 @@ import (
 
 	"github.com/arbridge/arbridge/pkg/connector"
 	"github.com/arbridge/arbridge/pkg/journal"
+	"github.com/arbridge/arbridge/pkg/meter"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/store"
 )
@@ -57,7 +58,7 @@ func (e *Engine) perform(ctx context.Context, c *Company, w *work, f effect) (st
 		}
 	}
 	if entry.Open() {
-		id, found, err := e.resolve(ctx, entry, f)
+		id, found, err := e.resolve(ctx, c, entry, f)
 		if err != nil || found {
 			return id, err
 		}
@@ -81,15 +82,23 @@ func (e *Engine) attempt(ctx context.Context, c *Company, entry *journal.Entry, 
 	after := context.WithoutCancel(ctx) // what happened is recorded even if the caller went away
 	switch {
 	case err == nil:
+		e.verdict(c, f, meter.VerdictDone)
 		return id, e.journal.Finish(after, entry, id)
 	case connector.Ambiguous(err):
+		e.verdict(c, f, meter.VerdictUnknown)
 		at := e.clock.Now().Add(f.checks[0])
 		if lost := e.journal.Lose(after, entry, err, at); lost != nil {
 			return "", lost
 		}
 		return "", openError{at}
 	}
+	e.verdict(c, f, meter.VerdictRefused)
 	return "", errors.Join(err, e.journal.Refuse(after, entry, err))
+}
+
+// verdict counts what came of an effect.
+func (e *Engine) verdict(c *Company, f effect, verdict string) {
+	e.opt.Meter.Effect(c.ID, f.vendor, string(f.step.Kind), verdict)
 }
 
 // again reopens an update that was done before, unless the vendor still has it: what was written once may have been
@@ -104,7 +113,7 @@ func (e *Engine) again(ctx context.Context, entry *journal.Entry, want journal.E
 
 // resolve looks an open effect up. found ends it; after enough clear "absent" answers it may be attempted again; until
 // then the error is errOpen with the next time.
-func (e *Engine) resolve(ctx context.Context, entry *journal.Entry, f effect) (string, bool, error) {
+func (e *Engine) resolve(ctx context.Context, c *Company, entry *journal.Entry, f effect) (string, bool, error) {
 	now := e.clock.Now()
 	if entry.State == journal.Started { // the process that started it died, or lost its lease
 		at := entry.StartedAt.Add(f.checks[0])
@@ -123,10 +132,12 @@ func (e *Engine) resolve(ctx context.Context, entry *journal.Entry, f effect) (s
 		return "", false, openError{at}
 	}
 	if found {
+		e.verdict(c, f, meter.VerdictFound)
 		return id, true, e.journal.Finish(ctx, entry, id)
 	}
 	next := entry.Checks + 1
 	if next >= len(f.checks) {
+		e.verdict(c, f, meter.VerdictAbsent)
 		return "", false, nil
 	}
 	at := now.Add(f.checks[next])

@@ -21,6 +21,7 @@ import (
 	"github.com/arbridge/arbridge/pkg/connector"
 	"github.com/arbridge/arbridge/pkg/engine/breaker"
 	"github.com/arbridge/arbridge/pkg/journal"
+	"github.com/arbridge/arbridge/pkg/meter"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/settings"
@@ -72,6 +73,8 @@ type Options struct {
 	// Blobs keeps the ERP's files on their way to the portal; without it none are carried over.
 	Blobs   blob.Store
 	MaxFile int64 // bytes of a file: 25 MiB
+	// Meter counts effects, money and events; it may be left out.
+	Meter meter.Meter
 }
 
 // Engine does the work of every function. It is safe for concurrent use.

@@ -11,6 +11,7 @@ import (
 	"github.com/arbridge/arbridge/pkg/connector"
 	"github.com/arbridge/arbridge/pkg/engine/breaker"
 	"github.com/arbridge/arbridge/pkg/journal"
+	"github.com/arbridge/arbridge/pkg/meter"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/store"
@@ -27,16 +28,20 @@ func (e *Engine) Receive(ctx context.Context, c *Company, ev billing.Event, via 
 	if ev.ObjectID != "" {
 		in.Subject = store.ID(c.ID, string(ev.Object), ev.ObjectID)
 	}
-	needed := needsWork(ev)
+	needed, state := needsWork(ev), meter.EventNew
+	if ev.Object == "" {
+		state = meter.EventUnknown
+	}
 	if !needed {
 		in.State, in.DueAt, in.Effect = record.InboxDone, store.Time{}, plan.Because(plan.NotOurs, "type", ev.Type).Text()
 	}
 	_, err := e.inbox.Create(ctx, store.ID(c.ID, ev.ID), in)
 	if errors.Is(err, store.ErrTooLarge) {
-		needed = false
+		needed, state = false, meter.EventTooLarge
 		err = e.receiveLarge(ctx, c, ev, in)
 	}
 	if errors.Is(err, store.ErrExists) {
+		e.opt.Meter.Event(c.ID, via, ev.Type, meter.EventDuplicate)
 		return false, nil
 	}
 	if err != nil {
@@ -45,6 +50,7 @@ func (e *Engine) Receive(ctx context.Context, c *Company, ev billing.Event, via 
 	if needed {
 		e.announceEvent(ctx, &in)
 	}
+	e.opt.Meter.Event(c.ID, via, ev.Type, state)
 	return true, nil
 }
 
@@ -331,15 +337,15 @@ func (e *Engine) RereadPayments(ctx context.Context, c *Company) error {
 	if err != nil {
 		return fmt.Errorf("reading the payments cursor: %w", err)
 	}
-	newest, err := e.listPayments(ctx, c, from.Add(-10*time.Minute), cur.Since)
+	l, err := e.listPayments(ctx, c, from.Add(-10*time.Minute), cur.Since)
 	if errors.Is(err, breaker.ErrStopped) {
 		return nil // the vendor is not called at present
 	}
 	if err != nil {
 		return err
 	}
-	if newest.After(from) {
-		cur.Value = newest.Format(time.RFC3339)
+	if l.newest.After(from) {
+		cur.Value = l.newest.Format(time.RFC3339)
 	}
 	cur.Backfill = false
 	if _, err := e.saveCursor(ctx, cur, version); err != nil {
@@ -355,7 +361,12 @@ func (e *Engine) rereadMoney(ctx context.Context, c *Company, now time.Time) err
 		return err
 	}
 	if version != "" {
-		if _, err := e.listPayments(ctx, c, now.AddDate(0, 0, -moneyDays), ""); err != nil {
+		from := now.AddDate(0, 0, -moneyDays)
+		l, err := e.listPayments(ctx, c, from, "")
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(e.lookForMissing(ctx, c, l, from, now), e.nameAll(ctx, c, l)); err != nil {
 			return err
 		}
 	}
@@ -364,27 +375,40 @@ func (e *Engine) rereadMoney(ctx context.Context, c *Company, now time.Time) err
 	return err
 }
 
+// listed is a complete reading of the payments list.
+type listed struct {
+	newest   time.Time // change in it
+	ids      map[string]bool
+	nameless bool // it has entries whose id can not be read
+}
+
 // listPayments looks at the payments listed since a time that are not what was last seen of them. Those without a record
 // get one if they were made after since; none does without that time.
-func (e *Engine) listPayments(ctx context.Context, c *Company, from time.Time, since string) (newest time.Time, err error) {
+func (e *Engine) listPayments(ctx context.Context, c *Company, from time.Time, since string) (listed, error) {
+	out := listed{ids: map[string]bool{}}
 	for page := ""; ; {
 		p, err := c.Portal.ListPayments(ctx, from, page)
 		if err != nil {
-			return newest, fmt.Errorf("listing payments: %w", err)
+			return out, fmt.Errorf("listing payments: %w", err)
 		}
 		for _, bad := range p.Bad {
-			e.log.WarnContext(ctx, "payment can not be used", "company", c.ID, "source_id", bad.Number, "reason", bad.Message)
+			out.ids[bad.Number] = true
+			out.nameless = out.nameless || bad.Number == ""
+			if err := e.noteUnreadable(ctx, c, bad, since != ""); err != nil {
+				return out, err
+			}
 		}
 		if err := e.compareSeen(ctx, c, p.Items, since); err != nil {
-			return newest, err
+			return out, err
 		}
 		for _, pay := range p.Items {
-			if pay.Updated.After(newest) {
-				newest = pay.Updated
+			out.ids[pay.ID] = true
+			if pay.Updated.After(out.newest) {
+				out.newest = pay.Updated
 			}
 		}
 		if page = p.Next; page == "" {
-			return newest, nil
+			return out, nil
 		}
 	}
 }

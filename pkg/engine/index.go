@@ -7,7 +7,10 @@ import (
 
 	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/engine/intake"
 	"github.com/arbridge/arbridge/pkg/plan"
+	"github.com/arbridge/arbridge/pkg/record"
+	"github.com/arbridge/arbridge/pkg/store"
 )
 
 // indexAge is how long a bulk index of the portal is trusted. A number that somebody else creates in that time is still
@@ -139,6 +142,43 @@ func (e *Engine) loadIndex(ctx context.Context, c *Company) error {
 	}
 	c.bulk.at, c.bulk.documents, c.bulk.customers, c.bulk.tagged = began, documents, customers, tagged
 	return nil
+}
+
+// fewFiles new invoices of a page have their files listed one by one, when they are worked on.
+const fewFiles = 4
+
+// mostFiles of an invoice are kept with it; one with more is asked for singly.
+const mostFiles = 50
+
+// listing is what the ERP listed as the files of an invoice when its feed page was read.
+type listing struct{ files []plan.File }
+
+// listFiles lists the files of a page's new invoices with few calls, so that their work need not ask one by one. It only
+// saves calls: whatever is missing here is asked for when it is needed.
+func (e *Engine) listFiles(ctx context.Context, c *Company, items []item, have map[string]store.Row[record.Record]) {
+	set := c.Settings.Documents
+	if !set.Attach && !set.Required || !e.carriesFiles(c) {
+		return
+	}
+	var numbers []string
+	for _, it := range items {
+		_, known := have[record.ID(c.ID, it.kind, it.id)]
+		if !known && it.invoice != nil && it.files == nil && plan.Invoice(plan.InvoiceInput{Source: *it.invoice, Settings: c.Settings}).Verdict != plan.Skip {
+			numbers = append(numbers, it.id)
+		}
+	}
+	if len(numbers) < fewFiles {
+		return
+	}
+	found, err := c.ERP.DocumentsOf(ctx, numbers)
+	if err != nil {
+		e.log.InfoContext(ctx, "files not listed in bulk; they are listed one by one", "company", c.ID, "count", len(numbers), "error", err)
+	}
+	for i, it := range items {
+		if docs, covered := found[it.id]; covered && err == nil && len(docs) <= mostFiles {
+			items[i].files = &listing{intake.Files(docs)}
+		}
+	}
 }
 
 func eachPage[T any](read func(page string) (connector.Page[T], error), use func(T)) error {

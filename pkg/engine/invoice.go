@@ -37,6 +37,12 @@ func (e *Engine) syncInvoice(ctx context.Context, c *Company, number string) err
 	}
 	w.foundAgain()
 	in := plan.InvoiceInput{Source: src, Settings: c.Settings, Known: known(w.rec)}
+	if w.rec.Written == src.Fingerprint() { // otherwise the plan asks for the file
+		if in.HasPDF, err = e.laterFile(ctx, w); err != nil {
+			return w.fail(ctx, vendorPortal, err)
+		}
+		in.File = plan.FileLook{Looked: in.HasPDF, Found: in.HasPDF}
+	}
 	p, wait, err := e.planInvoice(ctx, w, &in)
 	if err != nil {
 		vendor := vendorPortal
@@ -49,7 +55,7 @@ func (e *Engine) syncInvoice(ctx context.Context, c *Company, number string) err
 }
 
 func known(r record.Record) plan.Known {
-	return plan.Known{PortalID: r.PortalID, Kind: r.PortalKind, Fingerprint: r.Written}
+	return plan.Known{PortalID: r.PortalID, Kind: r.PortalKind, Fingerprint: r.Written, Bare: r.Bare}
 }
 
 // planInvoice asks the plan, reading what it asks for. wait is the record the plan waits for, with the pause.
@@ -157,7 +163,7 @@ func (e *Engine) applyInvoice(ctx context.Context, w *work, in plan.InvoiceInput
 		if reason, stop := w.stopped(); stop {
 			return w.park(ctx, record.Waiting, time.Hour, append(p.Reasons, reason)...)
 		}
-		return e.writeDocument(ctx, w, src, p)
+		return e.writeDocument(ctx, w, in, p)
 	case plan.Hold:
 		return w.finish(ctx, func(r *record.Record) {
 			describe(r, src)
@@ -189,7 +195,7 @@ func (e *Engine) applyInvoice(ctx context.Context, w *work, in plan.InvoiceInput
 			w.remember(r, in.Found[0])
 			r.Note(e.clock.Now(), "adopted", plan.Text(p.Reasons))
 			r.Set(syncedStatus(p.Reasons), p.Reasons)
-			r.Written, r.Attempts, r.Backfill = src.Fingerprint(), 0, false
+			r.Written, r.Attempts, r.Backfill, r.Bare, r.MailDue = src.Fingerprint(), 0, false, false, false
 		})
 	}
 	return e.inStep(ctx, w, in, p)
@@ -200,19 +206,23 @@ func (e *Engine) applyInvoice(ctx context.Context, w *work, in plan.InvoiceInput
 func (e *Engine) inStep(ctx context.Context, w *work, in plan.InvoiceInput, p plan.Plan) error {
 	src := in.Source
 	reasons := p.Reasons
-	in.HasPDF = e.hasFile(ctx, w)
+	if plan.Relines(in) { // it has these lines already, or keeps those it has
+		w.rec.Bare, reasons = false, nil
+	}
+	in.HasPDF = e.hasFile(ctx, w) && !w.rec.Bare
 	written := asNew(in)
 	if written.Verdict == plan.Create {
 		reasons = append(written.Reasons, reasons...)
 	}
 	if w.regained != nil {
 		step := plan.Step{Op: plan.OpCreate, Kind: w.regained.Kind, Document: &billing.PortalDocument{Total: src.Total.Abs()}}
+		w.rec.Bare = !in.HasPDF || written.Verdict == plan.Create && !plan.SameLines(w.regained.Items, written.Steps[0].Document.Items)
 		return e.confirmDocument(ctx, w, src, step, *w.regained, written.Reasons)
 	}
 	var m mailed
-	if w.mailWaits() {
+	if w.rec.MailDue {
 		var err error
-		if m, err = e.mail(ctx, w, src, billing.PortalDocument{ID: w.rec.PortalID, Kind: w.rec.PortalKind}, true); err != nil {
+		if m, err = e.mail(ctx, w, src, billing.PortalDocument{ID: w.rec.PortalID, Kind: w.rec.PortalKind}); err != nil {
 			return w.fail(ctx, vendorPortal, err)
 		}
 		w.rec.Set(w.rec.Status, plan.Without(w.rec.Reasons, plan.MailWaits))
@@ -254,9 +264,13 @@ func syncedStatus(reasons []plan.Reason) record.Status {
 }
 
 // writeDocument makes the plan's one step happen, then compares the totals of both systems (F16).
-func (e *Engine) writeDocument(ctx context.Context, w *work, src billing.Invoice, p plan.Plan) error {
-	step := p.Steps[0]
+func (e *Engine) writeDocument(ctx context.Context, w *work, in plan.InvoiceInput, p plan.Plan) error {
+	src, step := in.Source, p.Steps[0]
+	if step.Op == plan.OpCreate { // stored with the start of the call: whoever finds the document knows of its e-mail
+		w.rec.MailDue = plan.Mails(step.Kind, w.c.Settings)
+	}
 	var got billing.PortalDocument
+	called := false
 	f := effect{
 		vendor: vendorPortal, step: step, record: w.rec.ID(), amount: step.Document.Total.Amount(), checks: e.opt.DocumentChecks,
 		call: func(ctx context.Context) (string, error) {
@@ -266,6 +280,7 @@ func (e *Engine) writeDocument(ctx context.Context, w *work, src billing.Invoice
 			} else {
 				got, err = w.c.Portal.CreateDocument(ctx, *step.Document, step.Digest())
 			}
+			called = true
 			return got.ID, err
 		},
 		look: func(ctx context.Context) (string, bool, error) {
@@ -292,6 +307,8 @@ func (e *Engine) writeDocument(ctx context.Context, w *work, src billing.Invoice
 			r.Set(record.Scheduled, nil)
 		})
 	}
+	// One that was found may have been written when there was no file yet.
+	w.rec.Bare = !in.HasPDF || !called && !plan.SameLines(got.Items, step.Document.Items)
 	return e.confirmDocument(ctx, w, src, step, got, p.Reasons)
 }
 
@@ -311,7 +328,8 @@ func (w *work) refused(ctx context.Context, err error) error {
 func (e *Engine) lookWritten(ctx context.Context, c *Company, step plan.Step) (billing.PortalDocument, bool, error) {
 	if step.Op == plan.OpUpdate {
 		d, err := c.Portal.Document(ctx, step.Kind, step.Target)
-		return d, err == nil && d.Metadata[plan.MetaHash] == step.Document.Metadata[plan.MetaHash], err
+		there := err == nil && d.Metadata[plan.MetaHash] == step.Document.Metadata[plan.MetaHash]
+		return d, there && (!step.Lines || plan.SameLines(d.Items, step.Document.Items)), err
 	}
 	found, err := c.Portal.FindDocuments(ctx, step.Kind, step.Document.Number)
 	if err != nil {
@@ -363,7 +381,7 @@ func (e *Engine) confirmDocument(ctx context.Context, w *work, src billing.Invoi
 			return err
 		}
 	}
-	m, err := e.mail(ctx, w, src, got, step.Op == plan.OpCreate || w.mailWaits())
+	m, err := e.mail(ctx, w, src, got)
 	if err != nil {
 		return w.fail(ctx, vendorPortal, err)
 	}

@@ -24,6 +24,7 @@ type mailed struct {
 // tell makes the record say it.
 func (m mailed) tell(e *Engine, r *record.Record) {
 	now := e.clock.Now()
+	r.MailDue = m.again > 0
 	if m.reason.Code != "" {
 		r.Set(r.Status, append(r.Reasons, m.reason))
 		m.note = m.reason.Text()
@@ -37,9 +38,9 @@ func (m mailed) tell(e *Engine, r *record.Record) {
 }
 
 // mail makes the portal send a new invoice to its customer, once (invoices.send). An e-mail whose answer was lost may have
-// gone out; it is never repeated, because a second one looks like a second bill. due says that the e-mail is due: the invoice
-// is new, or waits for it; otherwise it goes out only where it was begun and refused.
-func (e *Engine) mail(ctx context.Context, w *work, src billing.Invoice, got billing.PortalDocument, due bool) (mailed, error) {
+// gone out; it is never repeated, because a second one looks like a second bill. An invoice whose e-mail is not due gets one
+// only where it was begun and refused.
+func (e *Engine) mail(ctx context.Context, w *work, src billing.Invoice, got billing.PortalDocument) (mailed, error) {
 	if !plan.Mails(got.Kind, w.c.Settings) || got.Draft {
 		return mailed{}, nil
 	}
@@ -62,7 +63,7 @@ func (e *Engine) mail(ctx context.Context, w *work, src billing.Invoice, got bil
 	switch {
 	case err != nil:
 		return mailed{}, err
-	case entry == nil && !due, entry != nil && entry.State == journal.Done:
+	case entry == nil && !w.rec.MailDue, entry != nil && entry.State == journal.Done:
 		return mailed{}, nil
 	case entry != nil && entry.Open(): // by a process that died
 		return mailed{reason: plan.Because(plan.MailUnknown)}, e.journal.Finish(ctx, entry, "")
@@ -112,9 +113,4 @@ func (e *Engine) recipient(ctx context.Context, w *work, number string) (billing
 		return c, nil
 	}
 	return w.c.ERP.Customer(ctx, number)
-}
-
-// mailWaits reports whether the invoice is in the portal and its e-mail is still to be sent.
-func (w *work) mailWaits() bool {
-	return (plan.Plan{Reasons: w.rec.Reasons}).Has(plan.MailWaits)
 }

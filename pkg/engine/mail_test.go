@@ -100,6 +100,86 @@ func (f *fixture) noOpenMail() {
 	}
 }
 
+// TestMailOutlivesAChange: an invoice changes before its e-mail could be sent. It goes out once, after the update.
+func TestMailOutlivesAChange(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		prepare func(f *fixture) // so that the e-mail waits
+		mend    func(f *fixture)
+	}{
+		{"the company was paused in the middle", func(f *fixture) {
+			f.Portal.Fail(enginetest.Fault{Method: "CreateDocument", Nth: 1, Hook: func() { f.pause(record.FlowAll) }})
+		}, func(f *fixture) { f.resume(record.FlowAll) }},
+		{"the portal was down", func(f *fixture) {
+			f.Portal.Fail(enginetest.Fault{Method: "SendDocument", Nth: 1, Class: connector.ClassRetry})
+		}, func(*fixture) {}},
+		{"the answer to the creation was lost", func(f *fixture) { f.Portal.Fail(lost("CreateDocument", true)) }, func(*fixture) {}},
+		{"the update waited for a payment under way", func(f *fixture) {
+			f.Portal.Fail(enginetest.Fault{Method: "CreateDocument", Nth: 1, Hook: func() { f.pause(record.FlowAll) }})
+		}, func(f *fixture) {
+			d := f.numbered("1")
+			f.Portal.EditDocument(d.ID, func(d *billing.PortalDocument) { d.Status = "pending" })
+			f.resume(record.FlowAll)
+			f.run(15 * time.Minute)
+			f.want(billing.KindInvoice, "1", record.Waiting, plan.PaymentInFlight)
+			f.Portal.EditDocument(d.ID, func(d *billing.PortalDocument) { d.Status = "not_sent" })
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := steady(t, mailing)
+			f.ERP.PutCustomers(enginetest.Customer("C1"))
+			f.bill()
+			c.prepare(f)
+			f.tick()
+			if n := len(f.Portal.Mails()); n != 0 {
+				t.Fatalf("%d e-mails already", n)
+			}
+			f.ERP.PutInvoices(enginetest.Over(enginetest.Invoice("1", "C1"), 60))
+			c.mend(f)
+			f.run(3 * time.Hour)
+			f.want(billing.KindInvoice, "1", record.Synced, "")
+			if d := f.numbered("1"); len(f.Portal.Mails()) != 1 || !d.Total.Equal(usd("127")) {
+				t.Errorf("%d e-mails about a total of %s", len(f.Portal.Mails()), d.Total)
+			}
+			f.noOpenMail()
+			f.ERP.PutInvoices(enginetest.Over(enginetest.Invoice("1", "C1"), 70))
+			f.run(time.Hour)
+			if n := len(f.Portal.Mails()); n != 1 {
+				t.Errorf("%d e-mails after another change", n)
+			}
+		})
+	}
+}
+
+// TestMailCrashAndChangeEverywhere: the process is killed anywhere, and the invoice changes before the next one starts.
+func TestMailCrashAndChangeEverywhere(t *testing.T) {
+	for n := 1; ; n++ {
+		died := false
+		for _, after := range []bool{false, true} {
+			w := enginetest.NewWorld()
+			w.Options.Exclusive = true
+			mailing(w)
+			customerKnown(t, w, w.Start())
+			w.ERP.PutInvoices(enginetest.Invoice("1", "C1"))
+			e := w.StartOn(enginetest.NewLine(n, after))
+			died = enginetest.Dies(func() { tick(t, w, e) })
+			w.Bus.Lose()
+			w.ERP.PutInvoices(enginetest.Over(enginetest.Invoice("1", "C1"), 60))
+			if err := w.Run(t.Context(), w.Start(), 40*time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			r := w.Record(billing.KindInvoice, "1")
+			mails := len(w.Portal.Mails()) - 1 // one was for invoice 0
+			if r.Status != record.Synced || r.PortalTotal != "127.00" || mails > 1 || mails < 1 && !has(r, plan.MailUnknown) {
+				t.Fatalf("killed at call %d, after %v: %d e-mails, %s %s, total %s", n, after, mails, r.Status, r.Summary, r.PortalTotal)
+			}
+		}
+		if !died {
+			return
+		}
+	}
+}
+
 // TestMailCrashEverywhere: wherever the process is killed, at most one e-mail goes out, and none is lost without a word.
 func TestMailCrashEverywhere(t *testing.T) {
 	for n := 1; ; n++ {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/money"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/store"
@@ -217,6 +218,89 @@ func (e *Engine) Unignore(ctx context.Context, by By, t Target) (record.Record, 
 		if r.Status != record.Ignored {
 			return refuse("%s is not ignored but %s", r.ID(), r.Status)
 		}
+		r.Set(record.Scheduled, nil)
+		r.DueAt = store.At(e.clock.Now())
+		return nil
+	})
+	if err == nil {
+		e.announce(ctx, &rec)
+	}
+	return rec, err
+}
+
+// ResolveDuplicate is a person's answer to a possible duplicate: the number of the receipt that was keyed in for the
+// payment, which is adopted as it is, or "" when none of those found is, and the payment is to be posted. ErrOperator says
+// why that can not be done; ErrNothing when no such payment is known.
+func (e *Engine) ResolveDuplicate(ctx context.Context, by By, company, paymentID, adopt string) (record.Record, error) {
+	c, err := e.Company(company)
+	if err != nil {
+		return record.Record{}, err
+	}
+	action := "not a duplicate"
+	if adopt != "" {
+		action = "adopt receipt " + adopt
+	}
+	rec, err := e.changeRecord(ctx, by, action, Target{Number: paymentID, Company: company, Kind: billing.KindPayment}, func(r *record.Record) error {
+		if len(r.Doubles) == 0 {
+			return refuse("no receipt in the ERP is like payment %s", paymentID)
+		}
+		if adopt == "" {
+			for _, d := range r.Doubles {
+				r.Distinct = append(r.Distinct, d.Number)
+			}
+		} else if err := e.adopt(ctx, c, r, adopt); err != nil {
+			return err
+		}
+		r.Doubles = nil
+		r.Set(record.Scheduled, nil)
+		r.DueAt = store.At(e.clock.Now())
+		return nil
+	})
+	if err == nil {
+		e.announce(ctx, &rec)
+	}
+	return rec, err
+}
+
+// adopt makes a receipt that somebody keyed in the payment's own, if it is still there.
+func (e *Engine) adopt(ctx context.Context, c *Company, r *record.Record, number string) error {
+	i := slices.IndexFunc(r.Doubles, func(d record.Double) bool { return d.Number == number })
+	if i < 0 {
+		return refuse("receipt %s is none of those found for payment %s", number, r.SourceID)
+	}
+	d := r.Doubles[i]
+	amount, err := money.Parse(d.Amount, money.Currency(r.Currency))
+	if err != nil {
+		return fmt.Errorf("adopting receipt %s: %w", number, err)
+	}
+	at := e.onSite(c, d.Company)
+	if at == nil {
+		return refuse("company %s of the ERP is not configured any more", d.Company)
+	}
+	found, err := at.ERP.SimilarReceipts(ctx, d.Customer, amount, billing.Date(d.Date))
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		if f.Number == number {
+			adopted := receiptRecord(f, number)
+			adopted.Reference, adopted.Adopted = d.Reference, true
+			r.Receipts = append(r.Receipts, adopted)
+			return nil
+		}
+	}
+	return refuse("receipt %s is not in the ERP any more with this customer, amount and date", number)
+}
+
+// AcceptBalance is a person's word that what a payment's receipts did to balances in the ERP is right, or was put right
+// there: it is not compared any more. ErrOperator when nothing is to be compared; ErrNothing when no such payment is known.
+func (e *Engine) AcceptBalance(ctx context.Context, by By, company, paymentID string) (record.Record, error) {
+	t := Target{Number: paymentID, Company: company, Kind: billing.KindPayment}
+	rec, err := e.changeRecord(ctx, by, "accept balance", t, func(r *record.Record) error {
+		if len(r.Applied) == 0 {
+			return refuse("no balance of payment %s waits to be compared", paymentID)
+		}
+		r.Applied = nil
 		r.Set(record.Scheduled, nil)
 		r.DueAt = store.At(e.clock.Now())
 		return nil

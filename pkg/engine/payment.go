@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
@@ -31,9 +32,12 @@ func (e *Engine) syncPayment(ctx context.Context, c *Company, id string) error {
 	if owner := e.handedTo(w.rec); owner != nil {
 		return e.handOver(ctx, w, owner)
 	}
+	if strings.HasPrefix(id, unreadableEntry) || strings.HasPrefix(id, unreadableEvent) { // there is no payment to read
+		return w.park(ctx, record.Attention, 0, w.rec.Reasons...)
+	}
 	pay, err := e.readPayment(ctx, w)
 	if err != nil {
-		return w.fail(ctx, vendorPortal, err)
+		return w.unreadPayment(ctx, err)
 	}
 	in := plan.PaymentInput{
 		Payment: pay, Settings: c.Settings, Posted: posted(w.rec), Complete: w.rec.Complete, PostedAs: w.rec.PostedAs,
@@ -100,7 +104,7 @@ func (e *Engine) settlePayment(ctx context.Context, w *work, in plan.PaymentInpu
 	if reason, stop := e.writesStopped(w, p); stop {
 		return w.park(ctx, record.Waiting, time.Hour, append(p.Reasons, reason)...)
 	}
-	return e.postReceipts(ctx, w, in, p)
+	return e.postReceipts(ctx, w, in, p, found)
 }
 
 // writesStopped reports whether the mode of a company that gets one of the receipts forbids writing.
@@ -126,6 +130,17 @@ func (e *Engine) readPayment(ctx context.Context, w *work) (billing.Payment, err
 		w.rec.Written = paymentPrint(pay)
 	}
 	return pay, err
+}
+
+// unreadPayment ends work on a payment that can not be read. One that the portal has, but not in a form that can be read
+// exactly, is shown to a person after some tries, and read again until it can be.
+func (w *work) unreadPayment(ctx context.Context, err error) error {
+	inexact := connector.ClassOf(err) == connector.ClassBadResponse && w.was != record.Unknown
+	if !inexact || w.rec.Attempts < 2 && !strings.HasPrefix(w.rec.Seen, seenUnreadable) {
+		return w.fail(ctx, vendorPortal, err)
+	}
+	w.rec.Attempts++
+	return w.park(context.WithoutCancel(ctx), record.Attention, w.backoff(0), plan.Because(plan.BadPayment, "problem", err.Error()))
 }
 
 // paymentPrint identifies what matters of a payment: equal prints lead to the same decision.
@@ -190,6 +205,10 @@ func (e *Engine) endPayment(ctx context.Context, w *work, p plan.Plan) error {
 	e.planned(w, p)
 	switch p.Verdict {
 	case plan.None:
+		w.rec.Attempts = 0
+		if len(w.rec.Applied) > 0 {
+			return e.compareBalances(ctx, w, p.Reasons)
+		}
 		return w.park(ctx, record.Synced, 0, p.Reasons...)
 	case plan.Hold: // pending, or to be keyed in by hand: an event usually comes first
 		return w.park(ctx, record.Waiting, cmp.Or(recheck(p), 6*time.Hour), p.Reasons...)
@@ -346,6 +365,18 @@ func (c cover) leases() []string {
 	return slices.Compact(out)
 }
 
+// perCustomer are the portal's ids of the invoices, those of one customer of one company together.
+func (c cover) perCustomer() map[[2]string][]string {
+	out := map[[2]string][]string{}
+	for id, x := range c {
+		if x.number != "" {
+			of := [2]string{x.company.ID, x.payer}
+			out[of] = append(out[of], id)
+		}
+	}
+	return out
+}
+
 // leaseAll takes named leases, all or none.
 func (e *Engine) leaseAll(ctx context.Context, names []string) (func(), error) {
 	var releases []func()
@@ -368,15 +399,18 @@ func (e *Engine) leaseAll(ctx context.Context, names []string) (func(), error) {
 // readBalances reads the ERP's balances now, without what an interrupted run of this payment, or a person under its
 // references, applied already: its own receipts must not look like somebody else's. It returns those receipts.
 func (e *Engine) readBalances(ctx context.Context, c *Company, of cover, in *plan.PaymentInput) (map[string]billing.Receipt, error) {
-	for id, x := range of {
-		if x.number == "" {
-			continue
+	for _, ids := range of.perCustomer() {
+		numbers := make([]string, len(ids))
+		for i, id := range ids {
+			numbers[i] = of[id].number
 		}
-		got, err := x.company.ERP.Balance(ctx, x.number)
+		got, err := readSeveral(ctx, of[ids[0]].company, of[ids[0]].payer, numbers)
 		if err != nil {
 			return nil, err
 		}
-		in.Invoices[id] = got
+		for i, id := range ids {
+			in.Invoices[id] = got[i]
+		}
 	}
 	own := map[string]billing.Receipt{}
 	byHand := in.Settings.Payments.ReceiptMode == "hold"

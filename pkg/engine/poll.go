@@ -226,6 +226,7 @@ type item struct {
 	customer    string
 	invoice     *billing.Invoice
 	cust        *billing.Customer
+	files       *listing // of a new invoice, when they were listed in bulk
 }
 
 // storePage makes a page durable: the source records that changed, and a scheduled sync record for each. It returns how
@@ -303,6 +304,7 @@ func (e *Engine) pageWrites(ctx context.Context, c *Company, items []item, backf
 	if err != nil {
 		return nil, nil, err
 	}
+	e.listFiles(ctx, c, items, have)
 	now := e.clock.Now()
 	var writes []store.Write
 	var todo []*record.Record
@@ -388,6 +390,9 @@ func sourceOf[T billing.Invoice | billing.Customer](
 		if w.rec.Seen == "" && w.rec.Written == "" { // a record made on demand, from what the poll had read before
 			w.seen, w.rec.Seen = s.Fingerprint, s.Fingerprint
 		}
+		if s.Listed {
+			w.files = &listing{s.Files}
+		}
 		return doc, nil
 	}
 	if doc, err = read(ctx, w.rec.SourceID); err != nil {
@@ -405,7 +410,11 @@ func sourceOf[T billing.Invoice | billing.Customer](
 // source is the item's ERP record as it is kept.
 func (it item) source(company string, e *Engine) (record.Source, error) {
 	if it.invoice != nil {
-		return record.NewSource(company, it.kind, it.id, it.fingerprint, e.clock.Now(), *it.invoice)
+		s, err := record.NewSource(company, it.kind, it.id, it.fingerprint, e.clock.Now(), *it.invoice)
+		if it.files != nil {
+			s.Files, s.Listed = it.files.files, true
+		}
+		return s, err
 	}
 	return record.NewSource(company, it.kind, it.id, it.fingerprint, e.clock.Now(), *it.cust)
 }

@@ -18,9 +18,11 @@ import (
 	"github.com/arbridge/arbridge/pkg/store"
 )
 
-// postReceipts posts what the plan says, one receipt after the other; each is remembered as soon as it is there.
-func (e *Engine) postReceipts(ctx context.Context, w *work, in plan.PaymentInput, p plan.Plan) error {
+// postReceipts posts what the plan says, one receipt after the other; each is remembered as soon as it is there. found are
+// those that an interrupted run may have posted.
+func (e *Engine) postReceipts(ctx context.Context, w *work, in plan.PaymentInput, p plan.Plan, found map[string]billing.Receipt) error {
 	for _, step := range p.Steps {
+		w.expect(in, *step.Receipt, found)
 		number, reason, err := e.postReceipt(ctx, w, *step.Receipt, step)
 		if err != nil {
 			return w.fail(ctx, vendorERP, err)
@@ -49,7 +51,121 @@ func (e *Engine) completed(ctx context.Context, w *work, in plan.PaymentInput, r
 	if p := plan.Payment(in); p.Verdict == plan.Conflict {
 		return e.endPayment(ctx, w, p)
 	}
+	if len(w.rec.Applied) > 0 {
+		return e.compareBalances(ctx, w, reasons)
+	}
 	return w.finish(ctx, func(r *record.Record) { r.Set(record.Synced, reasons) })
+}
+
+// expect remembers, before a receipt is posted, the balances that it will lower; it is stored with the start of the
+// posting. Where an interrupted run wrote lines already, what that run remembered counts.
+func (w *work) expect(in plan.PaymentInput, r billing.Receipt, found map[string]billing.Receipt) {
+	mine := func(a record.Applied) bool { return a.Reference == r.Reference }
+	if len(found[r.Reference].Lines) > 0 && slices.ContainsFunc(w.rec.Applied, mine) {
+		return
+	}
+	w.rec.Applied = slices.DeleteFunc(slices.Clone(w.rec.Applied), mine)
+	for _, l := range r.Lines {
+		for _, b := range in.Invoices {
+			if l.Kind == billing.LineApplication && l.InvoiceNo == b.Number {
+				w.rec.Applied = append(w.rec.Applied, record.Applied{Reference: r.Reference, Invoice: b.Number, Customer: b.CustomerNo,
+					Company: b.CompanyNo, Before: b.Balance.Amount(), Amount: l.Amount.Amount(), At: store.At(w.e.clock.Now())})
+			}
+		}
+	}
+}
+
+// unexpected forgets what a receipt that was in the ERP already would have done to balances.
+func (w *work) unexpected(reference string) {
+	w.rec.Applied = slices.DeleteFunc(slices.Clone(w.rec.Applied), func(a record.Applied) bool { return a.Reference == reference })
+}
+
+// compareBalances ends a payment whose receipts are all there: in step when the balances in the ERP are what the receipts
+// had to make of them. Before anything is said of a difference it is read once more. reasons describe the payment.
+func (e *Engine) compareBalances(ctx context.Context, w *work, reasons []plan.Reason) error {
+	caps, err := e.Check(ctx, w.c)
+	if err != nil {
+		return w.fail(ctx, vendorERP, err)
+	}
+	if caps.Applied == "" {
+		w.rec.Applied = nil
+	}
+	w.keepOwnApplied()
+	var p plan.Plan
+	var next time.Duration
+	for range 2 {
+		in, err := e.balancesNow(ctx, w)
+		if err != nil {
+			return w.fail(ctx, vendorERP, err)
+		}
+		in.Later = caps.Applied != connector.AppliedOnCreate
+		if p, next = plan.Balances(in); p.Verdict != plan.Conflict {
+			break
+		}
+	}
+	if p.Verdict == plan.Conflict {
+		return w.park(ctx, record.Attention, 24*time.Hour, p.Reasons...)
+	}
+	return w.finish(ctx, func(r *record.Record) {
+		r.Set(record.Synced, append(slices.Clone(reasons), p.Reasons...))
+		if p.Verdict == plan.Hold {
+			r.DueAt = store.At(e.clock.Now().Add(next))
+			return
+		}
+		r.Applied = nil
+	})
+}
+
+// keepOwnApplied drops what was expected of receipts that came to be in another way: keyed in, adopted.
+func (w *work) keepOwnApplied() {
+	w.rec.Applied = slices.DeleteFunc(slices.Clone(w.rec.Applied), func(a record.Applied) bool {
+		posted := slices.ContainsFunc(w.rec.Receipts, func(r record.Receipt) bool { return r.Reference == a.Reference && !r.Adopted })
+		return !posted || w.e.onSite(w.c, a.Company) == nil
+	})
+}
+
+// balancesNow reads the balances that a payment's receipts had to lower: those of one customer together.
+func (e *Engine) balancesNow(ctx context.Context, w *work) (in plan.BalancesInput, err error) {
+	numbers := map[[2]string][]string{}
+	for _, a := range w.rec.Applied {
+		of := [2]string{a.Company, a.Customer}
+		numbers[of] = append(numbers[of], a.Invoice)
+	}
+	now := map[string]billing.Balance{}
+	for of, list := range numbers {
+		got, err := readSeveral(ctx, e.onSite(w.c, of[0]), of[1], list)
+		if err != nil {
+			return in, err
+		}
+		for i, b := range got {
+			now[list[i]] = b
+		}
+	}
+	for _, a := range w.rec.Applied {
+		b := now[a.Invoice]
+		before, amount, err := a.Amounts(b.Currency)
+		if err != nil {
+			return in, fmt.Errorf("comparing the balance of invoice %s: %w", a.Invoice, err)
+		}
+		number := a.Reference
+		for _, r := range w.rec.Receipts {
+			if r.Reference == a.Reference {
+				number = r.Number
+			}
+		}
+		in.Applied = append(in.Applied, plan.Applied{Receipt: number, InvoiceNo: a.Invoice, Before: before, Amount: amount, Now: b.Balance})
+		in.Waited = max(in.Waited, e.clock.Now().Sub(a.At.Time))
+	}
+	return in, nil
+}
+
+// readSeveral reads the balances of a customer's invoices with as few calls as the ERP can.
+func readSeveral(ctx context.Context, c *Company, customer string, numbers []string) ([]billing.Balance, error) {
+	if len(numbers) > 1 {
+		return c.ERP.Balances(ctx, customer, numbers)
+	}
+	b, err := c.ERP.Balance(ctx, numbers[0])
+	return []billing.Balance{b}, err
 }
 
 // closeHeld ends a payment whose receipts are keyed in by hand: complete when all are found under their references with
@@ -81,6 +197,7 @@ func (e *Engine) closeHeld(ctx context.Context, w *work, in plan.PaymentInput, p
 		return e.endPayment(ctx, w, p)
 	}
 	for _, step := range p.Steps {
+		w.unexpected(step.Receipt.Reference)
 		w.addReceipt(*step.Receipt, found[step.Receipt.Reference].Number, "found in the ERP")
 	}
 	return e.completed(ctx, w, in, nil)
@@ -144,70 +261,6 @@ func (e *Engine) posts(c *Company, reference string) bool {
 		}
 	}
 	return false
-}
-
-// ResolveDuplicate is a person's answer to a possible duplicate: the number of the receipt that was keyed in for the
-// payment, which is adopted as it is, or "" when none of those found is, and the payment is to be posted. ErrOperator says
-// why that can not be done; ErrNothing when no such payment is known.
-func (e *Engine) ResolveDuplicate(ctx context.Context, by By, company, paymentID, adopt string) (record.Record, error) {
-	c, err := e.Company(company)
-	if err != nil {
-		return record.Record{}, err
-	}
-	action := "not a duplicate"
-	if adopt != "" {
-		action = "adopt receipt " + adopt
-	}
-	rec, err := e.changeRecord(ctx, by, action, Target{Number: paymentID, Company: company, Kind: billing.KindPayment}, func(r *record.Record) error {
-		if len(r.Doubles) == 0 {
-			return refuse("no receipt in the ERP is like payment %s", paymentID)
-		}
-		if adopt == "" {
-			for _, d := range r.Doubles {
-				r.Distinct = append(r.Distinct, d.Number)
-			}
-		} else if err := e.adopt(ctx, c, r, adopt); err != nil {
-			return err
-		}
-		r.Doubles = nil
-		r.Set(record.Scheduled, nil)
-		r.DueAt = store.At(e.clock.Now())
-		return nil
-	})
-	if err == nil {
-		e.announce(ctx, &rec)
-	}
-	return rec, err
-}
-
-// adopt makes a receipt that somebody keyed in the payment's own, if it is still there.
-func (e *Engine) adopt(ctx context.Context, c *Company, r *record.Record, number string) error {
-	i := slices.IndexFunc(r.Doubles, func(d record.Double) bool { return d.Number == number })
-	if i < 0 {
-		return refuse("receipt %s is none of those found for payment %s", number, r.SourceID)
-	}
-	d := r.Doubles[i]
-	amount, err := money.Parse(d.Amount, money.Currency(r.Currency))
-	if err != nil {
-		return fmt.Errorf("adopting receipt %s: %w", number, err)
-	}
-	at := e.onSite(c, d.Company)
-	if at == nil {
-		return refuse("company %s of the ERP is not configured any more", d.Company)
-	}
-	found, err := at.ERP.SimilarReceipts(ctx, d.Customer, amount, billing.Date(d.Date))
-	if err != nil {
-		return err
-	}
-	for _, f := range found {
-		if f.Number == number {
-			adopted := receiptRecord(f, number)
-			adopted.Reference, adopted.Adopted = d.Reference, true
-			r.Receipts = append(r.Receipts, adopted)
-			return nil
-		}
-	}
-	return refuse("receipt %s is not in the ERP any more with this customer, amount and date", number)
 }
 
 // regainReceipts finds the receipts that an interrupted run posted without getting to remember them, before a payment that
@@ -298,6 +351,9 @@ func (e *Engine) receiptHeader(ctx context.Context, w *work, r *billing.Receipt,
 			return "", nil, err
 		}
 		if len(found) > 0 {
+			if len(found[0].Lines) > 0 {
+				w.unexpected(r.Reference)
+			}
 			return found[0].Number, nil, nil // ours from before the journal knew, or keyed in under our reference: verified below
 		}
 		if reason, err := e.precheck(ctx, w, r, step); reason != nil || err != nil {
@@ -323,13 +379,18 @@ func (e *Engine) createHeader(ctx context.Context, w *work, r *billing.Receipt, 
 					return "", connector.NewError(connector.ClassInvalid, "posting receipt "+r.Reference, "%s", stop.Text())
 				}
 			}
-			return e.inOpenPeriod(ctx, w, r, step, e.onSite(w.c, r.CompanyNo).ERP.CreateReceipt)
+			number, err := e.inOpenPeriod(ctx, w, r, step, e.onSite(w.c, r.CompanyNo).ERP.CreateReceipt)
+			if err == nil {
+				e.opt.Meter.MoneyPosted(w.c.ID, string(r.Amount.Currency()), r.Amount.Minor())
+			}
+			return number, err
 		},
 		look: func(ctx context.Context) (string, bool, error) {
 			found, err := w.c.ERP.FindReceipts(ctx, r.Reference)
 			if err != nil || len(found) == 0 {
 				return "", false, err
 			}
+			e.opt.Meter.MoneyPosted(w.c.ID, string(r.Amount.Currency()), r.Amount.Minor()) // its answer was lost, so it was not counted
 			return found[0].Number, true, nil
 		},
 	})
@@ -395,7 +456,7 @@ func (e *Engine) receiptLines(ctx context.Context, w *work, r billing.Receipt, n
 			return r.Lines, nil
 		}
 		r.Date = found[0].Date // an earlier run may have moved it to an open period
-		return missingLines(r.Lines, found[0].Lines), nil
+		return plan.MissingLines(r.Lines, found[0].Lines), nil
 	}
 	_, err := e.perform(ctx, w.c, w, effect{
 		vendor: vendorERP, step: step, record: w.rec.ID(), amount: r.Amount.Amount(), checks: e.opt.ReceiptChecks, attempts: w.c.Settings.Payments.Attempts,
@@ -428,41 +489,14 @@ func readOnly(err error) error {
 	return err
 }
 
-// missingLines are the wanted lines that are not among the present ones, compared by kind, invoice and amount.
-func missingLines(want, have []billing.ReceiptLine) []billing.ReceiptLine {
-	left := slices.Clone(have)
-	var out []billing.ReceiptLine
-	for _, l := range want {
-		i := slices.IndexFunc(left, func(h billing.ReceiptLine) bool {
-			return h.Kind == l.Kind && h.InvoiceNo == l.InvoiceNo && h.Amount.Equal(l.Amount)
-		})
-		if i < 0 {
-			out = append(out, l)
-			continue
-		}
-		left = slices.Delete(left, i, i+1)
-	}
-	return out
-}
-
 // verifyReceipt checks that the ERP has exactly one receipt with the reference and that it is what was sent.
 func (e *Engine) verifyReceipt(ctx context.Context, w *work, r billing.Receipt, number string) (string, *plan.Reason, error) {
 	found, err := w.c.ERP.FindReceipts(ctx, r.Reference)
 	if err != nil {
 		return "", nil, err
 	}
-	problem := ""
-	switch {
-	case len(found) != 1:
-		problem = fmt.Sprintf("%d receipts have reference %s", len(found), r.Reference)
-	case !found[0].Amount.Equal(r.Amount):
-		problem = fmt.Sprintf("its amount is %s, not %s", found[0].Amount, r.Amount)
-	case len(missingLines(r.Lines, found[0].Lines)) > 0 || len(found[0].Lines) != len(r.Lines):
-		problem = "its lines are not the ones that were sent"
-	}
-	if problem != "" {
-		reason := plan.Because(plan.ReceiptMismatch, "receipt", number, "problem", problem)
-		return "", &reason, nil
+	if reason := plan.Verify(r, number, found); reason != nil {
+		return "", reason, nil
 	}
 	return number, nil, nil
 }

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,6 +43,9 @@ func (e *Engine) Sweep(ctx context.Context, company string) error {
 	due := make([]*record.Record, 0, len(rows))
 	for i := range rows {
 		rec := rows[i].Value
+		if rec.OverdueSince.IsZero() {
+			rec.OverdueSince = rec.DueAt
+		}
 		rec.DueAt = store.At(now.Add(e.opt.Grace)) // not again before that
 		_, err := e.records.Update(ctx, rows[i].ID, rec, rows[i].Version)
 		if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
@@ -148,8 +153,15 @@ func (e *Engine) lease(ctx context.Context, id string) (func(), error) {
 
 // noteBad keeps a source record that can not be used visible, with its reason, until the ERP has it right.
 func (e *Engine) noteBad(ctx context.Context, c *Company, b connector.BadRecord) error {
+	code := plan.BadSource
+	switch b.Kind {
+	case billing.KindPayment:
+		code = plan.BadPayment
+	case billing.KindActivity:
+		b.Kind, code = billing.KindPayment, plan.BadEvent
+	}
+	reasons := []plan.Reason{plan.Because(code, "problem", b.Message)}
 	key := record.ID(c.ID, b.Kind, b.Number)
-	reasons := []plan.Reason{plan.Because(plan.BadSource, "problem", b.Message)}
 	now := e.clock.Now()
 	rec, version, err := e.records.Get(ctx, key)
 	switch {
@@ -174,6 +186,117 @@ func (e *Engine) noteBad(ctx context.Context, c *Company, b connector.BadRecord)
 	return err
 }
 
+// unreadableEntry and unreadableEvent begin the numbers of records that stand for entries of the portal's lists which name
+// no payment. Nothing can be read again for them.
+const (
+	unreadableEntry = "entry-"
+	unreadableEvent = "event-"
+)
+
+// noteUnreadable makes an entry of the payments list that can not be read exactly a record. Its payment is read by itself,
+// where it may be whole, and again until it is; payments without a record get one where the list is that of changes.
+func (e *Engine) noteUnreadable(ctx context.Context, c *Company, b connector.BadRecord, fresh bool) error {
+	e.log.WarnContext(ctx, "payment can not be used", "company", c.ID, "source_id", b.Number, "reason", b.Message)
+	if b.Number == "" {
+		b.Number, b.Kind = unreadableEntry+"without-id", billing.KindPayment
+		return e.noteBad(ctx, c, b)
+	}
+	sum := sha256.Sum256([]byte(b.Message))
+	seen := seenUnreadable + hex.EncodeToString(sum[:8])
+	rec, _, err := e.records.Get(ctx, record.ID(c.ID, billing.KindPayment, b.Number))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		if !fresh {
+			return nil
+		}
+	case err != nil:
+		return err
+	case rec.Seen == seen:
+		return nil // told before
+	}
+	if err := e.notePayment(ctx, c, b.Number, seen, ""); err != nil {
+		return err
+	}
+	e.announce(ctx, &record.Record{Company: c.ID, Kind: billing.KindPayment, SourceID: b.Number})
+	return nil
+}
+
+// seenUnreadable begins what is remembered of a payment whose entry in the list can not be read.
+const seenUnreadable = "unreadable "
+
+// noteUnreadableEvent keeps an entry of the events list that can not be read: one that names its payment has that read,
+// any other becomes a record of its own.
+func (e *Engine) noteUnreadableEvent(ctx context.Context, c *Company, b connector.BadRecord) error {
+	e.log.WarnContext(ctx, "event can not be used", "company", c.ID, "source_id", b.Number, "reason", b.Message)
+	if b.Kind == billing.KindPayment && b.Number != "" {
+		return e.noteUnreadable(ctx, c, b, true)
+	}
+	if b.Number == "" {
+		sum := sha256.Sum256([]byte(b.Message))
+		b.Number = hex.EncodeToString(sum[:8])
+	}
+	b.Kind, b.Number = billing.KindActivity, unreadableEvent+b.Number
+	return e.noteBad(ctx, c, b)
+}
+
+// nameAll closes the record of entries without an id once a complete list has none.
+func (e *Engine) nameAll(ctx context.Context, c *Company, l listed) error {
+	key := record.ID(c.ID, billing.KindPayment, unreadableEntry+"without-id")
+	rec, version, err := e.records.Get(ctx, key)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (l.nameless || rec.Status != record.Attention) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	now := e.clock.Now()
+	rec.Set(record.Skipped, []plan.Reason{plan.Because(plan.Unchanged)})
+	rec.UpdatedAt = store.At(now)
+	rec.Note(now, "closed", "the portal's list can be read")
+	_, err = e.records.Update(ctx, key, rec, version)
+	return err
+}
+
+// maxMissing bounds the payments that one complete list makes be read singly because it does not have them.
+const maxMissing = 100
+
+// lookForMissing has the payments read singly that were posted in the days of a complete list and are not in it: they may
+// have been deleted while the event of that got lost. The payment's own reading decides. What was noted while the list was
+// being read may be missing in it.
+func (e *Engine) lookForMissing(ctx context.Context, c *Company, l listed, from, began time.Time) error {
+	q := store.Query{
+		Equal:   []store.Equal{{Field: "company", Value: c.ID}, {Field: "kind", Value: string(billing.KindPayment)}},
+		OrderBy: "updated_at", Desc: true, From: store.At(from).Text(), Limit: 500,
+	}
+	missing := 0
+	for {
+		rows, err := e.records.Query(ctx, q)
+		if err != nil {
+			return fmt.Errorf("comparing payments with the list: %w", err)
+		}
+		for _, row := range rows {
+			rec := row.Value
+			if l.ids[rec.SourceID] || len(rec.Receipts) == 0 || rec.Status == record.Reversed || rec.Status == record.Ignored ||
+				rec.CreatedAt.Before(from) || rec.CreatedAt.After(began.Add(-10*time.Minute)) {
+				continue
+			}
+			if missing++; missing > maxMissing {
+				e.log.WarnContext(ctx, "many posted payments are not in the portal's list; the next list goes on", "company", c.ID)
+				return nil
+			}
+			if err := e.notePayment(ctx, c, rec.SourceID, "missing "+began.Format(time.DateOnly), ""); err != nil {
+				return err
+			}
+			e.announce(ctx, &rec)
+		}
+		if len(rows) < q.Limit {
+			return nil
+		}
+		last := rows[len(rows)-1]
+		q.After = store.Position{Value: last.Value.UpdatedAt.Text(), ID: last.ID}
+	}
+}
+
 // GapFill reads the portal's events since the last reading and stores those that no webhook brought (F26).
 func (e *Engine) GapFill(ctx context.Context, c *Company) error {
 	cur, version, err := e.cursor(ctx, c.ID, feedEvents)
@@ -192,7 +315,11 @@ func (e *Engine) GapFill(ctx context.Context, c *Company) error {
 	}
 	var stored error
 	err = eachPage(func(page string) (connector.Page[billing.Event], error) {
-		return c.Portal.Events(ctx, from, to, page)
+		p, err := c.Portal.Events(ctx, from, to, page)
+		for _, bad := range p.Bad {
+			stored = errors.Join(stored, e.noteUnreadableEvent(ctx, c, bad))
+		}
+		return p, err
 	}, func(ev billing.Event) {
 		if _, err := e.Receive(ctx, c, ev, "gap_fill", 0); err != nil {
 			stored = errors.Join(stored, err)

@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
+	"github.com/arbridge/arbridge/pkg/clock"
 	"github.com/arbridge/arbridge/pkg/connector"
 	"github.com/arbridge/arbridge/pkg/engine/breaker"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
-	"github.com/arbridge/arbridge/pkg/settings"
 	"github.com/arbridge/arbridge/pkg/store"
 )
 
@@ -35,6 +34,8 @@ type work struct {
 	was     record.Status // when the work began
 	// regained is a document that an earlier run wrote without getting to remember it.
 	regained *billing.PortalDocument
+	files    *listing // of the invoice, as the poll listed them; nil when it did not
+	looked   bool     // the ERP was asked for the invoice's file, or it is not time to ask
 }
 
 // take leases the record. errBusy when somebody else has it, store.ErrNotFound when there is none.
@@ -51,7 +52,7 @@ func (e *Engine) take(ctx context.Context, c *Company, kind billing.Kind, id str
 		}
 		w := &work{e: e, c: c, rec: rec, seen: rec.Seen, was: rec.Status}
 		w.rec.LeaseOwner, w.rec.LeaseUntil, w.rec.Fence = e.opt.Owner, store.At(now.Add(e.opt.Lease)), rec.Fence+1
-		w.rec.Status, w.rec.DueAt, w.rec.UpdatedAt = record.Working, w.rec.LeaseUntil, store.At(now)
+		w.rec.Status, w.rec.DueAt, w.rec.UpdatedAt, w.rec.OverdueSince = record.Working, w.rec.LeaseUntil, store.At(now), store.Time{}
 		w.version, err = e.records.Update(ctx, key, w.rec, version)
 		if err == nil {
 			return w, nil
@@ -120,7 +121,7 @@ func (w *work) settle(ctx context.Context, portalID string) {
 func (w *work) finish(ctx context.Context, set func(*record.Record)) error {
 	for range 5 {
 		rec := w.rec
-		rec.LeaseOwner, rec.LeaseUntil, rec.DueAt, rec.WaitsFor = "", store.Time{}, store.Time{}, ""
+		rec.LeaseOwner, rec.LeaseUntil, rec.DueAt, rec.WaitsFor, rec.OverdueSince = "", store.Time{}, store.Time{}, "", store.Time{}
 		set(&rec)
 		now := w.e.clock.Now()
 		rec.UpdatedAt = store.At(now)
@@ -212,7 +213,7 @@ func (w *work) fail(ctx context.Context, vendor string, err error) error {
 // stoppedCall ends work whose vendor is not called at present: it is tried again when the vendor may be, and the try does
 // not count.
 func (w *work) stoppedCall(ctx context.Context, vendor string, ce *connector.Error) error {
-	due := max(ce.RetryAfter, time.Second) + rand.N(5*time.Second)
+	due := max(ce.RetryAfter, time.Second) + clock.Jitter(w.e.clock, 5*time.Second)
 	if w.was == record.Unknown {
 		return w.park(context.WithoutCancel(ctx), record.Unknown, due, plan.Because(plan.OutcomeUnknown))
 	}
@@ -242,10 +243,10 @@ func (w *work) unknown(ctx context.Context, err error) error {
 // backoff grows from half a minute to an hour with the attempts, jittered; the vendor's own wish wins if it is longer.
 func (w *work) backoff(wish time.Duration) time.Duration {
 	d := min(30*time.Second<<min(w.rec.Attempts, 7), time.Hour)
-	return max(wish, d/2+rand.N(d/2))
+	return max(wish, d/2+clock.Jitter(w.e.clock, d/2))
 }
 
-// stopped reports whether the company's mode forbids writing now, with the reason.
+// stopped reports whether the company may write nothing now, with the reason.
 func (w *work) stopped() (plan.Reason, bool) {
 	if w.c.readOnly() {
 		return plan.Because(plan.ReadOnly), true
@@ -253,8 +254,5 @@ func (w *work) stopped() (plan.Reason, bool) {
 	if hold, all := w.c.control.last().Paused[record.FlowAll]; all {
 		return pausedReason(record.FlowAll, hold), true
 	}
-	if w.c.Settings.Mode == settings.ModePaused {
-		return plan.Because(plan.Paused), true
-	}
-	return plan.Because(plan.Paused), !w.c.Settings.Enabled
+	return plan.Reason{}, false // a company that its settings pause is never worked for
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -41,6 +40,7 @@ type Options struct {
 	ReadAttempts int                                        // tries of a read, 5
 	MinBackoff   time.Duration                              // 2 s, doubling
 	MaxBackoff   time.Duration                              // 30 s; a vendor's longer wish is returned, not waited for
+	Trace        func(http.RoundTripper) http.RoundTripper  // sees every call as it is sent; none
 }
 
 // Client calls one vendor account. It is safe for concurrent use; make one with New.
@@ -95,6 +95,9 @@ func New(opt Options) (*Client, error) {
 	}
 	own := *transport
 	own.CheckRedirect = redirectPolicy(base)
+	if opt.Trace != nil {
+		own.Transport = opt.Trace(own.Transport)
+	}
 	opt.HTTP = &own
 	return &Client{
 		opt: opt, base: base, slots: make(chan struct{}, opt.Parallel),
@@ -162,7 +165,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 		if err == nil || attempt >= attempts || !errors.As(err, &e) || e.Class != connector.ClassRetry {
 			return resp, err
 		}
-		wait := max(e.RetryAfter, pause/2+rand.N(pause/2+1))
+		wait := max(e.RetryAfter, pause/2+clock.Jitter(c.opt.Clock, pause/2+1))
 		if wait > c.opt.MaxBackoff || ctx.Err() != nil || c.opt.Clock.Sleep(ctx, wait) != nil {
 			return nil, err
 		}

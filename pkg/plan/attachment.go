@@ -17,11 +17,11 @@ const NeedFile Code = "need_file"
 
 // File is a file that the ERP has for an invoice.
 type File struct {
-	Number   string
-	Name     string
-	Type     string // the ERP's document type
-	Size     int64  // bytes, 0 when unknown
-	Modified time.Time
+	Number   string    `json:"number"`
+	Name     string    `json:"name"`
+	Type     string    `json:"type,omitempty"` // the ERP's document type
+	Size     int64     `json:"size,omitempty"` // bytes, 0 when unknown
+	Modified time.Time `json:"modified,omitzero"`
 }
 
 // FileLook is what looking for an invoice's file in the ERP gave.
@@ -58,6 +58,40 @@ func withFile(in InvoiceInput, p Plan) Plan {
 		return stop(Conflict, in.File.Problem, Because(FileOverdue, "days", strconv.Itoa(set.WaitDays)))
 	}
 	return stop(Hold, Because(WaitsForFile), in.File.Problem)
+}
+
+// LinesFollowFile reports whether the lines of a document are others with its file than without, and may change when the file
+// comes after the document (invoices.lines_with_pdf, invoices.update).
+func LinesFollowFile(set settings.Company) bool {
+	return set.Invoices.LinesWithPDF != set.Invoices.LinesWithoutPDF && set.Invoices.Update != "never"
+}
+
+// Relines reports whether a document that went over without its file gets the lines of one with it. It is asked of the
+// portal's document first: one with money on it, or that is not open, keeps the lines it has.
+func Relines(in InvoiceInput) bool {
+	return in.Known.PortalID != "" && in.Known.Bare && in.HasPDF && LinesFollowFile(in.Settings)
+}
+
+// reline narrows the plan for a document whose source did not change: other lines, or nothing. That something stands in the
+// way of an update is no news then.
+func reline(in InvoiceInput, p Plan) Plan {
+	if p.Has(NeedLook) {
+		return p
+	}
+	if p.Verdict != Update || SameLines(in.Dest.Items, p.Steps[0].Document.Items) {
+		return stop(None, Because(Unchanged))
+	}
+	step := p.Steps[0]
+	step.Lines, step.Key = true, key(string(step.Kind), step.Document.Number, in.Source.Fingerprint(), "lines")
+	p.Steps = []Step{step}
+	return p
+}
+
+// SameLines reports whether two documents have the same lines, by what customers see of them first and by their amounts.
+func SameLines(a, b []billing.PortalItem) bool {
+	return slices.EqualFunc(a, b, func(x, y billing.PortalItem) bool {
+		return x.Name == y.Name && x.Quantity.Equal(y.Quantity) && x.UnitCost.Equal(y.UnitCost)
+	})
 }
 
 // PickFile chooses the file that goes over: the first PDF of a wanted type, in the ERP's order of preference. There is no

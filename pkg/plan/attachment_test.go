@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
 	"github.com/arbridge/arbridge/pkg/billing"
@@ -211,6 +212,80 @@ func TestSendTo(t *testing.T) {
 		set.Invoices.Send, set.Invoices.Draft = c.send, c.draft
 		if got := plan.Mails(c.kind, set); got != c.want {
 			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+// TestLinesOfALateFile: the source is as it was written, without its file; now the file is there.
+func TestLinesOfALateFile(t *testing.T) {
+	written := func(in plan.InvoiceInput, hasPDF bool) billing.PortalDocument {
+		in.Known, in.HasPDF, in.Looked, in.File = plan.Known{}, hasPDF, true, plan.FileLook{Looked: true, Found: hasPDF}
+		d := *plan.Invoice(in).Steps[0].Document
+		d.ID, d.Balance, d.Status = "900", d.Total, "not_sent"
+		return d
+	}
+	for _, c := range []struct {
+		name    string
+		change  func(in *plan.InvoiceInput, d *billing.PortalDocument)
+		verdict plan.Verdict
+	}{
+		{"unpaid", func(*plan.InvoiceInput, *billing.PortalDocument) {}, plan.Update},
+		{"no file yet", func(in *plan.InvoiceInput, _ *billing.PortalDocument) { in.HasPDF = false }, plan.None},
+		{"it had its file", func(in *plan.InvoiceInput, _ *billing.PortalDocument) { in.Known.Bare = false }, plan.None},
+		{"the same lines", func(in *plan.InvoiceInput, _ *billing.PortalDocument) { in.Settings.Invoices.LinesWithPDF = "detail" }, plan.None},
+		{"no updates", func(in *plan.InvoiceInput, _ *billing.PortalDocument) { in.Settings.Invoices.Update = "never" }, plan.None},
+		{"paid in part", func(_ *plan.InvoiceInput, d *billing.PortalDocument) { d.Balance = d.Balance.Sub(usd("1")) }, plan.None},
+		{"payment under way", func(_ *plan.InvoiceInput, d *billing.PortalDocument) { d.Status = "pending" }, plan.None},
+		{"closed", func(_ *plan.InvoiceInput, d *billing.PortalDocument) { d.Closed = true }, plan.None},
+		{"voided", func(_ *plan.InvoiceInput, d *billing.PortalDocument) { d.Voided = true }, plan.None},
+		{"gone", func(in *plan.InvoiceInput, _ *billing.PortalDocument) { in.Dest = nil }, plan.None},
+		{"another customer's", func(_ *plan.InvoiceInput, d *billing.PortalDocument) { d.CustomerID = "78" }, plan.None},
+		{"it has them already", func(in *plan.InvoiceInput, d *billing.PortalDocument) { d.Items = written(*in, true).Items }, plan.None},
+		{"not read yet", func(in *plan.InvoiceInput, _ *billing.PortalDocument) { in.Looked = false }, plan.Hold},
+		{"changed as well", func(in *plan.InvoiceInput, _ *billing.PortalDocument) { in.Source.CustomerPO = "PO-2" }, plan.Update},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := plan.InvoiceInput{Source: invoice(), Settings: company(), CustomerID: "77", Looked: true, HasPDF: true}
+			in.Settings.Invoices.LinesWithPDF, in.Settings.Invoices.LinesWithoutPDF, in.Settings.Documents.Attach = "summary", "detail", true
+			d := written(in, false)
+			in.Known = plan.Known{PortalID: "900", Kind: billing.KindInvoice, Fingerprint: in.Source.Fingerprint(), Bare: true}
+			in.Dest, in.File = &d, plan.FileLook{Looked: true, Found: true}
+			c.change(&in, &d)
+			p := plan.Invoice(in)
+			if p.Verdict != c.verdict {
+				t.Fatalf("%s because %s, want %s", p.Verdict, plan.Text(p.Reasons), c.verdict)
+			}
+			if p.Verdict != plan.Update {
+				return
+			}
+			step, same := p.Steps[0], in.Known.Fingerprint == in.Source.Fingerprint()
+			if step.Lines != same || strings.HasSuffix(step.Key, "/lines") != same || step.Target != "900" || !plan.SameLines(step.Document.Items, written(in, true).Items) || !step.Document.Total.Equal(d.Total) {
+				t.Errorf("step %+v", step)
+			}
+		})
+	}
+}
+
+func TestSameLines(t *testing.T) {
+	line := func(name string, quantity, cost int64) billing.PortalItem {
+		return billing.PortalItem{Name: name, Quantity: decimal.NewFromInt(quantity), UnitCost: decimal.NewFromInt(cost)}
+	}
+	spelled := line("A", 1, 10)
+	spelled.UnitCost, spelled.Description = decimal.RequireFromString("10.00"), "as the portal writes it"
+	for _, c := range []struct {
+		name string
+		a, b []billing.PortalItem
+		want bool
+	}{
+		{"equal", []billing.PortalItem{line("A", 1, 10)}, []billing.PortalItem{spelled}, true},
+		{"another name", []billing.PortalItem{line("A", 1, 10)}, []billing.PortalItem{line("B", 1, 10)}, false},
+		{"another quantity", []billing.PortalItem{line("A", 1, 10)}, []billing.PortalItem{line("A", 2, 10)}, false},
+		{"another price", []billing.PortalItem{line("A", 1, 10)}, []billing.PortalItem{line("A", 1, 9)}, false},
+		{"one more", []billing.PortalItem{line("A", 1, 10)}, []billing.PortalItem{line("A", 1, 10), line("B", 1, 0)}, false},
+		{"none", nil, []billing.PortalItem{}, true},
+	} {
+		if got := plan.SameLines(c.a, c.b); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
 		}
 	}
 }

@@ -33,6 +33,7 @@ type Known struct {
 	PortalID    string       `json:"portal_id,omitempty"`
 	Kind        billing.Kind `json:"kind,omitempty"`
 	Fingerprint string       `json:"fingerprint,omitempty"` // of the source we last wrote
+	Bare        bool         `json:"bare,omitempty"`        // it was written without its file, with the lines for that
 }
 
 // Invoice decides what to do with a posted invoice or customer credit of the ERP. The cheap checks come first, so that a
@@ -44,13 +45,17 @@ func invoice(in InvoiceInput) Plan {
 	if p, no := qualify(in); no {
 		return p
 	}
-	if in.Known.PortalID != "" && in.Known.Fingerprint == in.Source.Fingerprint() {
+	unchanged := in.Known.PortalID != "" && in.Known.Fingerprint == in.Source.Fingerprint()
+	if unchanged && !Relines(in) {
 		return stop(None, Because(Unchanged))
 	}
 	if in.CustomerID == "" {
 		return stop(Hold, Because(WaitsForCustomer, "customer", in.Source.CustomerNo))
 	}
 	want, reasons := desired(in)
+	if unchanged {
+		return reline(in, change(in, want, reasons))
+	}
 	if in.Known.PortalID != "" {
 		return change(in, want, reasons)
 	}

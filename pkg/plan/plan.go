@@ -48,7 +48,9 @@ type Step struct {
 	// Target is the vendor's id of what is updated or deleted.
 	Target string `json:"target,omitempty"`
 	// Expect is the destination's total the plan was made from; the step is dropped and planned again if it moved.
-	Expect     string                  `json:"expect,omitempty"`
+	Expect string `json:"expect,omitempty"`
+	// Lines says that an update changes nothing but the form of the lines: the hash on the document tells nothing about it.
+	Lines      bool                    `json:"lines,omitempty"`
 	Document   *billing.PortalDocument `json:"document,omitempty"`
 	Customer   *billing.PortalCustomer `json:"customer,omitempty"`
 	Patch      *billing.CustomerPatch  `json:"patch,omitempty"`

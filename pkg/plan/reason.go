@@ -62,11 +62,15 @@ const (
 	PossibleDouble   Code = "possible_duplicate"
 	ReceiptRefused   Code = "receipt_refused"
 	ReceiptMismatch  Code = "receipt_mismatch"
+	BalanceDiffers   Code = "balance_not_as_expected"
+	AppliedLater     Code = "applied_later"
+	NotApplied       Code = "receipt_not_applied"
+	BadPayment       Code = "bad_payment"
+	BadEvent         Code = "bad_event"
 	ReceiptAttempts  Code = "receipt_attempts_used_up"
 	ReadOnly         Code = "read_only"
 	FlowPaused       Code = "flow_paused"
 	LeftAlone        Code = "left_alone"
-	Paused           Code = "paused"
 	OutcomeUnknown   Code = "outcome_unknown"
 	VendorRefused    Code = "vendor_refused"
 	VendorDown       Code = "vendor_unavailable"
@@ -176,11 +180,15 @@ var words = map[Code]string{
 	PossibleDouble:   "the ERP has receipt {receipt} with this customer, amount and date, but another reference: was it keyed in by hand?",
 	ReceiptRefused:   "the ERP refuses the receipt: {problem}",
 	ReceiptMismatch:  "receipt {receipt} in the ERP is not what was sent: {problem}",
+	BalanceDiffers:   "receipt {receipt} takes {amount} off invoice {invoice}, whose balance in the ERP was {before} and should be {expected}, but is {balance}: somebody else may have posted to it at the same moment; compare the invoice with its receipts in the ERP. The receipt stays",
+	AppliedLater:     "receipt {receipt} lowers the balance of invoice {invoice} when the ERP posts it",
+	NotApplied:       "receipt {receipt} is not applied in the ERP after {days} days: the balance of invoice {invoice} is {balance} and should be {expected} or less; post the receipt there, or correct receipts.applied_when in the mapping",
+	BadPayment:       "can not be read exactly in the portal: {problem}; correct it there",
+	BadEvent:         "an event can not be read exactly in the portal's list: {problem}; look there at what it tells",
 	ReceiptAttempts:  "{attempts} attempts to post the receipt did not succeed: a person decides",
 	ReadOnly:         "the company is read-only: nothing is written",
 	FlowPaused:       "{flow} paused by {actor}: {reason}",
 	LeftAlone:        "left alone by {actor}: {reason}",
-	Paused:           "the company is paused",
 	OutcomeUnknown:   "the answer to a write was lost; it is looked up before anything else is done",
 	VendorRefused:    "{vendor} refuses it: {problem}",
 	VendorDown:       "{vendor} is not available: {problem}",

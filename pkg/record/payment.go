@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/arbridge/arbridge/pkg/billing"
+	"github.com/arbridge/arbridge/pkg/money"
+	"github.com/arbridge/arbridge/pkg/store"
 )
 
 // Double is a receipt in the ERP that may be one of a payment's, keyed in by hand under another reference.
@@ -15,6 +17,25 @@ type Double struct {
 	Company   string `json:"company"` // of the ERP
 	Date      string `json:"date"`    // of the payment's own receipt
 	Amount    string `json:"amount"`
+}
+
+// Applied is what a receipt of ours has to take off the balance of an invoice in the ERP, kept until that was seen.
+type Applied struct {
+	Reference string     `json:"reference"` // of the receipt
+	Invoice   string     `json:"invoice"`   // the ERP's number
+	Customer  string     `json:"customer"`
+	Company   string     `json:"company"` // of the ERP
+	Before    string     `json:"before"`  // the balance right before the receipt was posted
+	Amount    string     `json:"amount"`
+	At        store.Time `json:"at"` // when that was read
+}
+
+// Amounts are the balance before the receipt and what the receipt takes off it.
+func (a Applied) Amounts(cur money.Currency) (before, amount money.Money, err error) {
+	if before, err = money.Parse(a.Before, cur); err == nil {
+		amount, err = money.Parse(a.Amount, cur)
+	}
+	return before, amount, err
 }
 
 // Use is the use of a credit note for an invoice in the portal.

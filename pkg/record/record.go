@@ -55,6 +55,10 @@ type Record struct {
 	Currency    string       `json:"currency,omitempty"`
 	SourceTotal string       `json:"source_total,omitempty"`
 	PortalTotal string       `json:"portal_total,omitempty"`
+	// Bare says that the document was last written without its file: its lines are those of invoices.lines_without_pdf.
+	Bare bool `json:"bare,omitempty"`
+	// MailDue says that the document is new to its customer and that its e-mail was not sent yet.
+	MailDue bool `json:"mail_due,omitempty"`
 
 	// Contacts maps the ERP's contact numbers to the portal's contact ids, for customers.
 	Contacts map[string]string `json:"contacts,omitempty"`
@@ -67,6 +71,8 @@ type Record struct {
 	// Complete says that Receipts account for the whole payment; PostedAs is what its parts were then (plan.Parts).
 	Complete bool   `json:"complete,omitempty"`
 	PostedAs string `json:"posted_as,omitempty"`
+	// Applied is what the receipts have to take off balances, until that was seen in the ERP.
+	Applied []Applied `json:"applied,omitempty"`
 	// Wanted are the receipts that a person is to key in, as JSON texts; see Want.
 	Wanted json.RawMessage `json:"wanted,omitempty"`
 	// Doubles may be receipts of the payment that somebody keyed in; Distinct are numbers of receipts that are not.
@@ -80,10 +86,12 @@ type Record struct {
 	// Events are ids of inbox entries that concern a payment, newest last.
 	Events []string `json:"events,omitempty"`
 
-	DueAt    store.Time `json:"due_at,omitzero"` // next attempt; absent when there is nothing to do
-	WaitsFor string     `json:"waits_for,omitempty"`
-	Attempts int        `json:"attempts,omitempty"` // without success, since the last one
-	Backfill bool       `json:"backfill,omitempty"` // came in a first full read: look-ups are done in bulk
+	DueAt store.Time `json:"due_at,omitzero"` // next attempt; absent when there is nothing to do
+	// OverdueSince is when the record first came due without a worker taking it; every sweep moves DueAt on.
+	OverdueSince store.Time `json:"overdue_since,omitzero"`
+	WaitsFor     string     `json:"waits_for,omitempty"`
+	Attempts     int        `json:"attempts,omitempty"` // without success, since the last one
+	Backfill     bool       `json:"backfill,omitempty"` // came in a first full read: look-ups are done in bulk
 
 	LeaseOwner string     `json:"lease_owner,omitempty"`
 	LeaseUntil store.Time `json:"lease_until,omitzero"`
@@ -156,6 +164,9 @@ type Source struct {
 	// Document is the canonical record as JSON. Its amounts and quantities are texts, so that no store sees a number that
 	// it could round.
 	Document json.RawMessage `json:"document"`
+	// Files are the ERP's files of an invoice, the preferred one first, as listed when it was read; Listed says that they were.
+	Files  []plan.File `json:"files,omitempty"`
+	Listed bool        `json:"listed,omitempty"`
 }
 
 // NewSource stores an invoice or a customer as it was read at a time.
@@ -223,6 +234,8 @@ type Run struct {
 	Bad       int        `json:"bad"`
 	Attempts  int        `json:"attempts,omitempty"` // of a job, since it last succeeded
 	Error     string     `json:"error,omitempty"`
+	// SucceededAt is the end of the last run that succeeded; for a job that never ran, since when it is watched.
+	SucceededAt store.Time `json:"succeeded_at,omitzero"`
 }
 
 // Lease says who works on something that is no record, such as a company's poll or a customer's receipts.

@@ -52,12 +52,15 @@ var Shapes = []Shape{
 	{Records, []string{"company"}, "updated_at", true},                      // list of one company, newest first
 	{Records, []string{"company", "status"}, "updated_at", true},            // list by status
 	{Records, []string{"company", "kind", "portal_id"}, "updated_at", true}, // from a portal id to our record
+	{Records, []string{"company", "kind"}, "updated_at", true},              // records of a kind, newest first
 	{Records, []string{"company", "waits_for"}, "updated_at", true},         // wake what waits for a dependency
 	{Sources, []string{"company", "kind"}, "source_id", false},              // all known source records of a kind
 	{Journal, []string{"record"}, "intended_at", false},                     // effects of one record
 	{Journal, []string{"state"}, "check_at", false},                         // unknown outcomes to look up
 	{Inbox, []string{"state"}, "due_at", false},                             // received, not yet handled
 	{Inbox, []string{"subject"}, "received_at", false},                      // events of one portal object
+	{Inbox, []string{"company", "state"}, "received_at", true},              // events that could not be used
+	{Inbox, []string{"company", "via"}, "received_at", true},                // how a company's events come in
 	{Issues, []string{"company", "state"}, "updated_at", true},              // open issues
 	{Audit, []string{"company"}, "at", true},                                // operator actions, newest first
 	{Reconciliations, []string{"company"}, "at", true},                      // newest first

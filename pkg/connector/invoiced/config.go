@@ -54,6 +54,8 @@ type Deps struct {
 	Clock   clock.Clock  // the machine's clock when nil
 	Logger  *slog.Logger // silent when nil
 	HTTP    *http.Client // a client of its own when nil
+	// Trace sees every call as it is sent; none when nil.
+	Trace func(http.RoundTripper) http.RoundTripper
 }
 
 const defaultMaxFile = 10 << 20

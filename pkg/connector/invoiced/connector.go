@@ -31,7 +31,7 @@ func New(cfg Config, deps Deps) (*Connector, error) {
 	}
 	caller, err := httpx.New(httpx.Options{BaseURL: cfg.BaseURL, HTTP: deps.HTTP, Clock: deps.Clock, Logger: deps.Logger,
 		PerSecond: cfg.PerSecond, Parallel: cfg.Parallel, ReadAttempts: cfg.ReadAttempts, MinBackoff: cfg.MinBackoff,
-		MaxBackoff: cfg.MaxBackoff, MaxBody: max(32<<20, cfg.MaxFile)})
+		MaxBackoff: cfg.MaxBackoff, MaxBody: max(32<<20, cfg.MaxFile), Trace: deps.Trace})
 	if err != nil {
 		return nil, fmt.Errorf("invoiced connector of %s: %w", cfg.Name, err)
 	}

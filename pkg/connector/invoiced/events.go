@@ -21,8 +21,7 @@ func (c *Connector) Events(ctx context.Context, from, to time.Time, page string)
 	for i, raw := range l.Items {
 		e, err := ParseEvent(raw)
 		if err != nil {
-			out.Bad = append(out.Bad, connector.BadRecord{Message: fmt.Sprintf(
-				"an event of the portal can not be used: %v; look at the portal's list of events", err)})
+			out.Bad = append(out.Bad, badEvent(raw, err))
 			continue
 		}
 		old := !e.At.IsZero() && !from.IsZero() && e.At.Unix() < from.Unix()
@@ -35,6 +34,17 @@ func (c *Connector) Events(ctx context.Context, from, to time.Time, page string)
 		out.Items = append(out.Items, e)
 	}
 	return out, nil
+}
+
+// badEvent names an event that can not be used: by the payment it is about, or by its own id as far as it has one.
+func badEvent(raw []byte, err error) connector.BadRecord {
+	top := fieldsOf(raw)
+	object := fieldsOf(fieldsOf(top["data"])["object"])
+	b := connector.BadRecord{Number: top.ref("id"), Message: fmt.Sprintf("an event of the portal can not be used: %v; look at the portal's list of events", err)}
+	if id := object.ref("id"); id != "" && object.text("object") == string(billing.KindPayment) {
+		b.Kind, b.Number = billing.KindPayment, id
+	}
+	return b
 }
 
 func bound(t time.Time) int64 {

@@ -182,8 +182,8 @@ func FuzzParseEvent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := ParseEvent(body)
 		if err != nil {
-			if !errors.Is(err, ErrEvent) {
-				t.Errorf("error %v is no ErrEvent", err)
+			if b := badEvent(body, err); !errors.Is(err, ErrEvent) || b.Message == "" || strings.ContainsAny(b.Number, "/. ") || b.Kind != "" && b.Number == "" {
+				t.Errorf("error %v gives %+v", err, b)
 			}
 			return
 		}
@@ -194,4 +194,23 @@ func FuzzParseEvent(f *testing.F) {
 			t.Errorf("half an event %+v of %q", e, body)
 		}
 	})
+}
+
+// TestBadEventNames: an event that can not be used is named by its payment, whose reading makes up for it, or by its id.
+func TestBadEventNames(t *testing.T) {
+	_, cn := start(t, map[string][]string{"GET /events": {`[{"id":9,"data":{"object":{"id":77,"object":"payment"}}},{"id":10,"type":""},{"type":"a.b"},7]`}})
+	p, err := cn.Events(context.Background(), time.Time{}, time.Time{}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, b := range p.Bad {
+		got += string(b.Kind) + ":" + b.Number + " "
+		if !strings.Contains(b.Message, "event") {
+			t.Errorf("message %q", b.Message)
+		}
+	}
+	if got != "payment:77 :10 : : " {
+		t.Errorf("bad events %q", got)
+	}
 }

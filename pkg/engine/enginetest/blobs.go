@@ -7,8 +7,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/arbridge/arbridge/pkg/blob"
 )
@@ -23,15 +26,26 @@ type objects struct {
 	mu   sync.Mutex
 	all  map[string]object
 	down error
+	at   time.Time
 }
 
 type object struct {
 	info    blob.Info
 	content []byte
+	created time.Time
 }
 
-// NewBlobs makes an empty store.
-func NewBlobs() *Blobs { return &Blobs{objects: &objects{all: map[string]object{}}} }
+// NewBlobs makes an empty store. Its objects are of 2026-05-01 unless SetTime says otherwise.
+func NewBlobs() *Blobs {
+	return &Blobs{objects: &objects{all: map[string]object{}, at: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)}}
+}
+
+// SetTime is the time of the objects that are created from now on.
+func (b *Blobs) SetTime(at time.Time) {
+	b.objects.mu.Lock()
+	defer b.objects.mu.Unlock()
+	b.objects.at = at
+}
 
 func (b *Blobs) through(l *Line) *Blobs { return &Blobs{objects: b.objects, line: l} }
 
@@ -80,7 +94,7 @@ func (b *Blobs) Create(_ context.Context, name, contentType string, body io.Read
 		}
 		sum := sha256.Sum256(content)
 		info := blob.Info{Name: name, Size: int64(len(content)), ContentType: contentType, SHA256: hex.EncodeToString(sum[:])}
-		o.all[name] = object{info, content}
+		o.all[name] = object{info, content, o.at}
 		return info, nil
 	})
 }
@@ -117,4 +131,17 @@ func (b *Blobs) Delete(_ context.Context, name string) error {
 		return struct{}{}, nil
 	})
 	return err
+}
+
+// List implements blob.Store.
+func (b *Blobs) List(_ context.Context, folder, after string, limit int) ([]blob.Listed, error) {
+	return held(b, func(o *objects) ([]blob.Listed, error) {
+		var out []blob.Listed
+		for _, name := range slices.Sorted(maps.Keys(o.all)) {
+			if found := o.all[name]; len(out) < limit && strings.HasPrefix(name, folder+"/") && name > after {
+				out = append(out, blob.Listed{Name: name, Size: found.info.Size, Created: found.created})
+			}
+		}
+		return out, nil
+	})
 }

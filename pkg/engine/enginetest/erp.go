@@ -24,12 +24,13 @@ type ERP struct {
 	cut       int
 	files     files
 	gone      []string
+	waiting   []billing.ReceiptLine // not applied yet
 }
 
 // NewERP makes an empty ERP that can do everything.
 func NewERP() *ERP {
 	e := &ERP{invoices: table[billing.Invoice]{}, customers: table[billing.Customer]{}, cut: -1, files: newFiles()}
-	e.caps = connector.Capabilities{Features: map[connector.Feature]string{}, Changes: "moddate"}
+	e.caps = connector.Capabilities{Features: map[connector.Feature]string{}, Changes: "moddate", Applied: connector.AppliedOnCreate}
 	for _, f := range []connector.Feature{
 		connector.FeatureInvoices, connector.FeatureCustomers, connector.FeatureContacts, connector.FeatureDocuments,
 		connector.FeatureReceipts, connector.FeatureFind, connector.FeatureHistory,
@@ -168,15 +169,35 @@ func (e *ERP) Balance(ctx context.Context, number string) (billing.Balance, erro
 	return read(ctx, &e.Calls, "Balance", func() (billing.Balance, error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		s, ok := e.invoices[number]
-		if !ok {
-			return billing.Balance{}, refuse(connector.ClassNotFound, "reading the balance of "+number, "no such invoice")
-		}
-		i := s.value
-		return billing.Balance{
-			Number: i.Number, CompanyNo: i.CompanyNo, CustomerNo: i.CustomerNo, Currency: i.Currency, Total: i.Total, Balance: i.Balance, Posted: i.Posted,
-		}, nil
+		return e.balance(number)
 	})
+}
+
+// Balances implements connector.ERP with one call.
+func (e *ERP) Balances(ctx context.Context, _ string, numbers []string) ([]billing.Balance, error) {
+	return read(ctx, &e.Calls, "Balances", func() ([]billing.Balance, error) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		out := make([]billing.Balance, len(numbers))
+		for i, number := range numbers {
+			var err error
+			if out[i], err = e.balance(number); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	})
+}
+
+func (e *ERP) balance(number string) (billing.Balance, error) {
+	s, ok := e.invoices[number]
+	if !ok {
+		return billing.Balance{}, refuse(connector.ClassNotFound, "reading the balance of "+number, "no such invoice")
+	}
+	i := s.value
+	return billing.Balance{
+		Number: i.Number, CompanyNo: i.CompanyNo, CustomerNo: i.CustomerNo, Currency: i.Currency, Total: i.Total, Balance: i.Balance, Posted: i.Posted,
+	}, nil
 }
 
 // Customer implements connector.ERP.

@@ -17,6 +17,8 @@ type files struct {
 	infos    map[string]connector.Attachment // by file
 	attached map[string][]string             // by document
 	mails    []Mail
+
+	overlooked []string
 }
 
 func newFiles() files {
@@ -48,6 +50,28 @@ func (e *ERP) Documents(ctx context.Context, invoice string) ([]connector.Docume
 		defer e.mu.Unlock()
 		return slices.Clone(e.files.listed[invoice]), nil
 	})
+}
+
+// DocumentsOf implements connector.ERP. Invoices that Overlook named are not covered.
+func (e *ERP) DocumentsOf(ctx context.Context, invoices []string) (map[string][]connector.Document, error) {
+	return read(ctx, &e.Calls, "DocumentsOf", func() (map[string][]connector.Document, error) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		out := map[string][]connector.Document{}
+		for _, number := range invoices {
+			if !slices.Contains(e.files.overlooked, number) {
+				out[number] = slices.Clone(e.files.listed[number])
+			}
+		}
+		return out, nil
+	})
+}
+
+// Overlook leaves invoices out of what DocumentsOf answers.
+func (e *ERP) Overlook(invoices ...string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.files.overlooked = append(e.files.overlooked, invoices...)
 }
 
 // Download implements connector.ERP.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
@@ -21,6 +22,9 @@ func (p *Portal) Payment(ctx context.Context, id string) (billing.Payment, error
 		if !ok {
 			return pay, refuse(connector.ClassNotFound, "reading payment "+id, "no such payment")
 		}
+		if why := p.spoilt[id]; why != "" && why != listOnly {
+			return billing.Payment{}, refuse(connector.ClassBadResponse, "reading payment "+id, "%s", why)
+		}
 		if pay.Charge != nil {
 			charge := *pay.Charge
 			pay.Charge = &charge
@@ -34,8 +38,43 @@ func (p *Portal) ListPayments(ctx context.Context, since time.Time, page string)
 	return read(ctx, &p.Calls, "ListPayments", func() (connector.Page[billing.Payment], error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return pageOf(p, page, listed(p.payments, func(pay billing.Payment) bool { return pay.Updated.After(since) }))
+		all := listed(p.payments, func(pay billing.Payment) bool { return pay.Updated.After(since) })
+		out, err := pageOf(p, page, slices.DeleteFunc(slices.Clone(all), func(pay billing.Payment) bool { return p.spoilt[pay.ID] != "" }))
+		for _, pay := range all {
+			if why := p.spoilt[pay.ID]; why != "" && page == "" {
+				out.Bad = append(out.Bad, connector.BadRecord{Kind: billing.KindPayment, Number: pay.ID, Message: why})
+			}
+		}
+		if why := p.spoilt[""]; why != "" {
+			out.Bad = append(out.Bad, connector.BadRecord{Kind: billing.KindPayment, Message: why})
+		}
+		return out, err
 	})
+}
+
+// listOnly is the reason of a payment that can not be read in lists and is whole by itself.
+const listOnly = "its entry has no balance"
+
+// Spoil makes a payment one that can not be read exactly, until why is empty. Without an id it is an entry of the list
+// that names no payment.
+func (p *Portal) Spoil(id, why string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spoilt[id] = why
+	if pay, ok := p.payments[id]; ok {
+		pay.Updated = p.clock.Now()
+		p.payments[id] = pay
+	}
+}
+
+// SpoilEntry makes a payment one that can not be read in lists.
+func (p *Portal) SpoilEntry(id string) { p.Spoil(id, listOnly) }
+
+// Odd adds an entry that can not be read to the list of events.
+func (p *Portal) Odd(b connector.BadRecord) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.odd = append(p.odd, b)
 }
 
 // Pay is a customer paying: the amount is the sum of the parts that are cash. A status makes it a processed payment, an

@@ -31,6 +31,8 @@ type Portal struct {
 	events    []billing.Event
 	extra     map[string]money.Money
 	files     files
+	spoilt    map[string]string // why a payment can not be read, by id
+	odd       []connector.BadRecord
 }
 
 // NewPortal makes an empty portal whose lists have pages of 100.
@@ -38,7 +40,7 @@ func NewPortal(c clock.Clock) *Portal {
 	return &Portal{
 		clock: c, pageSize: 100, last: 100, customers: map[string]billing.PortalCustomer{}, contacts: map[string]billing.PortalContact{},
 		documents: map[string]billing.PortalDocument{}, payments: map[string]billing.Payment{}, extra: map[string]money.Money{},
-		files: newFiles(),
+		files: newFiles(), spoilt: map[string]string{},
 	}
 }
 
@@ -220,7 +222,9 @@ func (p *Portal) Events(ctx context.Context, from, to time.Time, page string) (c
 				found = append(found, e)
 			}
 		}
-		return pageOf(p, page, found)
+		out, err := pageOf(p, page, found)
+		out.Bad = slices.Clone(p.odd)
+		return out, err
 	})
 }
 

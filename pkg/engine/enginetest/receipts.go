@@ -120,6 +120,38 @@ func (e *ERP) line(number string, l billing.ReceiptLine) {
 			e.receipts[i].Lines = append(e.receipts[i].Lines, l)
 		}
 	}
+	if e.caps.Applied != connector.AppliedOnCreate {
+		e.waiting = append(e.waiting, l)
+		return
+	}
+	e.apply(l)
+}
+
+// ApplyWhen says when balances fall: connector.AppliedOnCreate, or with ApplyReceipts otherwise.
+func (e *ERP) ApplyWhen(when string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.caps.Applied = when
+}
+
+// ApplyReceipts lowers the balances by what waits for that.
+func (e *ERP) ApplyReceipts() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, l := range e.waiting {
+		e.apply(l)
+	}
+	e.waiting = nil
+}
+
+// Shift changes the balance of an invoice, as a person or another system does; it is a change of the invoice.
+func (e *ERP) Shift(number string, by money.Money) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.apply(billing.ReceiptLine{Kind: billing.LineApplication, InvoiceNo: number, Amount: by.Neg()})
+}
+
+func (e *ERP) apply(l billing.ReceiptLine) {
 	if inv, ok := e.invoices[l.InvoiceNo]; ok && l.Kind == billing.LineApplication {
 		e.changes++
 		inv.stamp = e.changes

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
+	"github.com/arbridge/arbridge/pkg/connector"
 	"github.com/arbridge/arbridge/pkg/engine"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/settings"
@@ -22,6 +23,8 @@ type Site struct {
 	Portal   *Portal
 	// Installation and Account name what the company shares with others: its ERP site and its portal account.
 	Installation, Account string
+	// Plain hides the portal's optional abilities from the next process.
+	Plain bool
 }
 
 // World is everything outside the process: it outlives the processes started in it. Its embedded Site is the company "us".
@@ -65,6 +68,9 @@ func (w *World) StartOn(l *Line) *engine.Engine {
 		s.Portal.connect(l)
 		companies[i] = &engine.Company{ID: s.ID, Name: s.ID, Settings: s.Settings, ERP: s.ERP, Portal: s.Portal, ParseEvent: ParseEvent,
 			Site: s.Installation, Account: s.Account}
+		if s.Plain {
+			companies[i].Portal = struct{ connector.Portal }{s.Portal}
+		}
 	}
 	opt := w.Options
 	opt.Blobs = w.Blobs.through(l)

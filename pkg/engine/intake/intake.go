@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -40,6 +41,9 @@ type From struct {
 	Settings settings.Documents
 }
 
+// ErrGone is a file that was listed some time ago and that the ERP does not have any more.
+var ErrGone = errors.New("the listed file is gone")
+
 // Fetch lists the invoice's files in the ERP, and downloads, checks and keeps the preferred one. known is the one from the
 // look before: it is not downloaded again while number, size and time are the same. Without a file that can be used the
 // reason says why; an error means that the ERP could not be asked.
@@ -48,10 +52,24 @@ func (k *Keeper) Fetch(ctx context.Context, f From, number string, known *record
 	if err != nil {
 		return refusedFile(err)
 	}
+	a, problem, err := k.Take(ctx, f, number, Files(docs), known)
+	if errors.Is(err, ErrGone) {
+		err = nil
+	}
+	return a, problem, err
+}
+
+// Files are the ERP's documents as the plan knows them.
+func Files(docs []connector.Document) []plan.File {
 	files := make([]plan.File, len(docs))
 	for i, d := range docs {
 		files[i] = plan.File{Number: d.Number, Name: d.Filename, Type: d.Type, Size: d.Size, Modified: d.Modified}
 	}
+	return files
+}
+
+// Take is Fetch for files that were listed before: an ErrGone comes with the reason, and says that the list is out of date.
+func (k *Keeper) Take(ctx context.Context, f From, number string, files []plan.File, known *record.Attachment) (*record.Attachment, plan.Reason, error) {
 	file, ok := plan.PickFile(files, f.Settings)
 	switch {
 	case !ok:
@@ -62,14 +80,23 @@ func (k *Keeper) Fetch(ctx context.Context, f From, number string, known *record
 		same := *known
 		return &same, plan.Reason{}, nil
 	}
-	content, err := k.download(ctx, f.ERP, file.Number)
-	if err != nil {
-		return refusedFile(err)
+	c, err := k.download(ctx, f.ERP, file.Number)
+	var big *http.MaxBytesError
+	if errors.As(err, &big) {
+		return nil, plan.FileTooBig(file.Name, big.Limit), nil
 	}
-	if problem, good := plan.JudgeFile(file.Name, content, int64(len(content)), k.limit); !good {
+	if err != nil {
+		a, problem, failed := refusedFile(err)
+		if connector.ClassOf(err) == connector.ClassNotFound {
+			failed = ErrGone
+		}
+		return a, problem, failed
+	}
+	defer c.Close()
+	if problem, good := plan.JudgeFile(file.Name, c.head, c.size, k.limit); !good {
 		return nil, problem, nil
 	}
-	a, err := k.keep(ctx, f.Company, number, file, content)
+	a, err := k.keep(ctx, f.Company, number, file, c)
 	if err == nil && known != nil && known.SHA256 == a.SHA256 {
 		a.FileID, a.Replaces = known.FileID, known.Replaces
 	}
@@ -81,18 +108,58 @@ func unchanged(known record.Attachment, f plan.File) bool {
 	return known.Number == f.Number && (f.Size == 0 || known.Size == f.Size) && !f.Modified.IsZero() && known.Modified.Equal(f.Modified)
 }
 
-// download reads a file, at most one byte more than is allowed.
-func (k *Keeper) download(ctx context.Context, erp connector.ERP, fileNo string) ([]byte, error) {
+// content is a downloaded file that was read once, and is at its beginning again.
+type content struct {
+	io.ReadSeeker
+	io.Closer
+	head []byte
+	size int64
+	sum  string // SHA-256 in lower-case hex
+}
+
+// download opens a file and reads at most one byte more of it than is allowed. One that can be read again is not copied:
+// large files are in memory once.
+func (k *Keeper) download(ctx context.Context, erp connector.ERP, fileNo string) (*content, error) {
 	body, err := erp.Download(ctx, fileNo)
 	if err != nil {
 		return nil, err
 	}
-	defer body.Close()
-	content, err := io.ReadAll(io.LimitReader(body, k.limit+1))
+	c, err := k.readThrough(body)
 	if err != nil {
+		_ = body.Close() // the error in reading says more
 		return nil, &connector.Error{Class: connector.ClassRetry, Op: "downloading document " + fileNo, Err: err}
 	}
-	return content, nil
+	return c, nil
+}
+
+// judged is how many bytes of a file show what it is.
+const judged = 512
+
+func (k *Keeper) readThrough(body io.ReadCloser) (*content, error) {
+	c := &content{Closer: body, head: make([]byte, judged)}
+	again, can := body.(io.ReadSeeker)
+	if !can {
+		all, err := io.ReadAll(io.LimitReader(body, k.limit+1))
+		if err != nil {
+			return nil, err
+		}
+		again = bytes.NewReader(all)
+	}
+	c.ReadSeeker = again
+	n, err := io.ReadFull(again, c.head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	}
+	c.head = c.head[:n]
+	hash := sha256.New()
+	_, _ = hash.Write(c.head) // a hash takes everything
+	rest, err := io.Copy(hash, io.LimitReader(again, k.limit+1-int64(n)))
+	if err != nil {
+		return nil, err
+	}
+	c.size, c.sum = int64(n)+rest, hex.EncodeToString(hash.Sum(nil))
+	_, err = again.Seek(0, io.SeekStart)
+	return c, err
 }
 
 // refusedFile tells an ERP that clearly does not give the file from one that could not be asked.
@@ -114,16 +181,13 @@ func Cause(err error) string {
 }
 
 // keep stores the content under a name that its hash is part of: an object never changes.
-func (k *Keeper) keep(ctx context.Context, company, number string, f plan.File, content []byte) (*record.Attachment, error) {
-	sum := sha256.Sum256(content)
-	a := &record.Attachment{
-		Number: f.Number, Name: plan.FileName(f.Name), SHA256: hex.EncodeToString(sum[:]), Size: int64(len(content)), Modified: store.At(f.Modified),
-	}
+func (k *Keeper) keep(ctx context.Context, company, number string, f plan.File, c *content) (*record.Attachment, error) {
+	a := &record.Attachment{Number: f.Number, Name: plan.FileName(f.Name), SHA256: c.sum, Size: c.size, Modified: store.At(f.Modified)}
 	if f.Modified.IsZero() {
 		a.Modified = store.Time{}
 	}
 	a.Object = strings.Join([]string{part(company), "invoice", part(number), part(f.Number) + "-" + a.SHA256 + ".pdf"}, "/")
-	_, err := k.blobs.Create(ctx, a.Object, ContentType, bytes.NewReader(content), k.limit)
+	_, err := k.blobs.Create(ctx, a.Object, ContentType, c, k.limit)
 	if err != nil && !errors.Is(err, blob.ErrExists) {
 		return nil, fmt.Errorf("keeping document %s of invoice %s: %w", f.Number, number, err)
 	}

@@ -52,7 +52,8 @@ type call struct {
 
 func (c call) write() bool { return c.method != http.MethodGet }
 
-// send does the call under the newest version of the API key, and under the next one when that is refused.
+// send does the call under the newest version of the API key, and under the next one when that is refused. When all are, the
+// secret is read anew, once: a refusal is clear, so nothing can happen twice.
 func (c *Client) send(ctx context.Context, in call) (*httpx.Response, error) {
 	req, err := in.request()
 	if err != nil {
@@ -62,22 +63,34 @@ func (c *Client) send(ctx context.Context, in call) (*httpx.Response, error) {
 	if err != nil {
 		return nil, &connector.Error{Class: classOfSecret(err), Op: in.op, Err: err}
 	}
-	for i, k := range keys {
-		req.Header.Set("Authorization", basic(k))
-		res, err := c.http.Do(ctx, req)
-		if err != nil {
-			return nil, err
+	res, key, err := c.under(ctx, req, keys)
+	if err == nil && res != nil && res.Status == http.StatusUnauthorized {
+		if again, changed, _ := secret.Reread(ctx, c.secrets, c.key, keys); changed { // an error leaves the refusal
+			res, key, err = c.under(ctx, req, again)
 		}
-		if res.Status == http.StatusUnauthorized && i == 0 && len(keys) > 1 {
-			continue
-		}
-		if res.Status < 200 || res.Status > 299 {
-			res.Body = withoutKey(res.Body, k)
-			return nil, failure(in.op, in.write(), res)
-		}
-		return res, nil
 	}
-	return nil, connector.NewError(connector.ClassAuth, in.op, "secret %q has no version; add one", c.key)
+	switch {
+	case err != nil:
+		return nil, err
+	case res == nil:
+		return nil, connector.NewError(connector.ClassAuth, in.op, "secret %q has no version; add one", c.key)
+	case res.Status < 200 || res.Status > 299:
+		res.Body = withoutKey(res.Body, key)
+		return nil, failure(in.op, in.write(), res)
+	}
+	return res, nil
+}
+
+// under does the call under one key after the other until one is not refused, and says which it was. No keys, no answer.
+func (c *Client) under(ctx context.Context, req httpx.Request, keys []secret.Value) (res *httpx.Response, key secret.Value, err error) {
+	for _, key = range keys[:min(2, len(keys))] {
+		req.Header.Set("Authorization", basic(key))
+		res, err = c.http.Do(ctx, req)
+		if err != nil || res.Status != http.StatusUnauthorized {
+			break
+		}
+	}
+	return res, key, err
 }
 
 func (c call) request() (httpx.Request, error) {

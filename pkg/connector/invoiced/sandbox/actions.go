@@ -268,7 +268,7 @@ func (s *Server) Pay(q PortalPayment) (Result, error) {
 
 func (t *tx) portalPayment(q PortalPayment) (*payment, *gateway.Source, error) {
 	p := &payment{
-		Head: t.newHead(), Attr: attrs{"source": t.s.opt.PortalSource}, Metadata: attrs{}, Token: newToken(),
+		Head: t.newHead(), Attr: attrs{"source": t.s.opt.PortalSource}, Metadata: attrs{}, Token: t.newToken(),
 		Date: cmp.Or(q.Date, t.now), Applied: []application{},
 	}
 	if q.Customer != "" {
@@ -419,6 +419,20 @@ func (s *Server) Settle(a PaymentAction) (Result, error) {
 // Void is staff voiding a payment in the dashboard.
 func (s *Server) Void(a PaymentAction) (Result, error) {
 	return s.onPayment(a, "void", func(t *tx, p *payment) (*payment, error) { return t.voidPayment(p) })
+}
+
+// Return is a bank taking back a debit that had settled: the charge fails and the payment is voided, as when a pending one
+// fails.
+func (s *Server) Return(a PaymentAction) (Result, error) {
+	return s.onPayment(a, "return", func(t *tx, p *payment) (*payment, error) {
+		if p.Voided || p.Charge == nil || p.Charge.Status != chargeSucceeded {
+			return nil, wire.Invalid("", "Only a succeeded charge can be returned")
+		}
+		next := revise(t, p)
+		t.fail(next, "The bank returned the payment")
+		t.Put(next)
+		return t.voidPayment(next)
+	})
 }
 
 // Dispute is a chargeback: the charge is marked and payment.updated sent; the applications stay.

@@ -214,6 +214,20 @@ func (t *tx) rebalance(d *document) error {
 	return nil
 }
 
+// Record is staff recording a payment that came another way, such as a check: nothing is charged.
+func (s *Server) Record(q PortalPayment) (Result, error) {
+	return perform(s, q.Account, "record", q.Step, actorStaff, func(t *tx) (Result, error) {
+		p, _, err := t.portalPayment(q)
+		if err == nil {
+			err = t.recordPayment(p)
+		}
+		if err != nil {
+			return Result{}, err
+		}
+		return t.result(p), nil
+	})
+}
+
 // release takes a payment's applications off its documents without events, so that new ones can be checked; restore puts
 // the documents back as they were, so that applyEffects finds the whole change.
 func (t *tx) release(p *payment) error {
@@ -264,7 +278,7 @@ func (t *tx) autoApply(inv *document) error {
 	left := inv.Balance
 	p := &payment{
 		Head: t.newHead(), Attr: attrs{"method": "other", "source": "api"}, Metadata: attrs{}, Customer: inv.Customer,
-		Date: t.now, Currency: inv.Currency, Token: newToken(), Applied: []application{},
+		Date: t.now, Currency: inv.Currency, Token: t.newToken(), Applied: []application{},
 	}
 	apply := func(kind string, note int64, have decimal.Decimal) {
 		sum := decimal.Min(left, have)
@@ -302,7 +316,7 @@ func (t *tx) applyToLinkedInvoice(note *document) error {
 	}
 	return t.recordPayment(&payment{
 		Head: t.newHead(), Attr: attrs{"method": "other", "source": "api"}, Metadata: attrs{}, Customer: note.Customer,
-		Date: t.now, Currency: note.Currency, Token: newToken(), Applied: []application{{
+		Date: t.now, Currency: note.Currency, Token: t.newToken(), Applied: []application{{
 			ID: t.nextID(), Type: applyCreditNote, CreditNote: note.ID, DocumentType: "invoice", Invoice: inv.ID, Amount: sum,
 		}},
 	})

@@ -94,7 +94,7 @@ func chargeEndpoints() []endpoint {
 // leaves its charge.failed behind.
 func createCharge(c *call) (*answer, error) {
 	p := &payment{
-		Head: c.t.newHead(), Attr: attrs{}, Metadata: attrs{}, Date: c.t.now, Currency: c.acct.currency, Token: newToken(),
+		Head: c.t.newHead(), Attr: attrs{}, Metadata: attrs{}, Date: c.t.now, Currency: c.acct.currency, Token: c.t.newToken(),
 		Applied: []application{},
 	}
 	if err := c.t.fillPayment(p, c.body); err != nil {
@@ -142,7 +142,7 @@ const settleAfter = 4 * day
 // returned as text, after charge.failed was emitted; the payment then does not exist.
 func (t *tx) process(p *payment, from *gateway.Source, outcome string) (failure string, err error) {
 	p.Charge = &charge{
-		ID: t.nextID(), Amount: p.Amount, Currency: p.Currency, GatewayID: "ch_" + newHex(8), Status: chargeSucceeded,
+		ID: t.nextID(), Amount: p.Amount, Currency: p.Currency, GatewayID: "ch_" + t.newHex(8), Status: chargeSucceeded,
 		Source: from, Created: t.now, Updated: max(1, t.now),
 	}
 	if p.Attr.text("reference") == "" {
@@ -270,7 +270,7 @@ func (t *tx) refund(p *payment, sum decimal.Decimal) (*payment, error) {
 	}
 	next := revise(t, p)
 	next.Charge.Updated = max(t.now, p.Charge.Updated+1)
-	next.Charge.Refunds = append(next.Charge.Refunds, refund{ID: t.nextID(), Amount: sum, GatewayID: "re_" + newHex(8), At: t.now})
+	next.Charge.Refunds = append(next.Charge.Refunds, refund{ID: t.nextID(), Amount: sum, GatewayID: "re_" + t.newHex(8), At: t.now})
 	if t.s.opt.RefundEvents {
 		t.updated(next)
 	} else {
@@ -315,7 +315,7 @@ func (t *tx) collect(inv *document, cust *customer) (failure string, err error) 
 	sum := inv.Balance.Sub(inv.Pending)
 	p := &payment{
 		Head: t.newHead(), Attr: attrs{"source": "autopay", "method": cust.Source.Method()}, Metadata: attrs{},
-		Customer: cust.ID, Date: t.now, Currency: inv.Currency, Amount: sum, Token: newToken(),
+		Customer: cust.ID, Date: t.now, Currency: inv.Currency, Amount: sum, Token: t.newToken(),
 		Applied: []application{{ID: t.nextID(), Type: applyInvoice, Invoice: inv.ID, Amount: sum}},
 	}
 	if cust.Source.IsCard() && cust.Attr.flag("convenience_fee", true) {

@@ -71,14 +71,29 @@ func TestPendingPayment(t *testing.T) {
 	r.sim(200, path+"/void", "").want(t, "status", "voided")
 	r.get("/invoices/"+inv.id()).want(t, "status", "not_sent", "balance", "100")
 
+	back := r.sim(200, "/portal/payments", `{"lines":[{"invoice":`+inv.id()+`}],"method":"ach"}`)
+	back.want(t, "status", "succeeded")
+	r.sim(200, "/payments/"+back.id()+"/return", "").want(t, "status", "voided", "object.charge.status", "failed")
+	r.sim(400, "/payments/"+back.id()+"/return", "")
+	r.get("/invoices/"+inv.id()).want(t, "status", "not_sent", "balance", "100")
+	check := r.sim(200, "/payments", `{"lines":[{"invoice":`+inv.id()+`,"amount":"40"}],"method":"check"}`)
+	check.want(t, "status", "recorded", "object.charge", "", "object.method", "check")
+	r.sim(400, "/invoices/"+inv.id()+"/void", "")
+	r.sim(400, "/invoices/"+inv.id()+"/delete", "")
+	r.sim(200, "/payments/"+check.id()+"/void", "")
+
 	failing := r.sim(200, "/portal/payments", `{"lines":[{"invoice":`+inv.id()+`}],"method":"ach","outcome":"pending"}`)
 	r.sim(200, "/payments/"+failing.id()+"/settle", `{"outcome":"failed"}`).want(t, "status", "voided", "object.charge.status", "failed")
 	r.get("/invoices/"+inv.id()).want(t, "status", "not_sent", "balance", "100")
 	failed := r.sim(200, "/portal/payments", `{"lines":[{"invoice":`+inv.id()+`}],"outcome":"failed"}`)
 	failed.want(t, "status", "failed", "id", "0", "failure", "The payment was declined")
-	if l := r.list("/events?type=charge.failed"); len(l) != 2 {
+	if l := r.list("/events?type=charge.failed"); len(l) != 3 {
 		t.Errorf("%d failures", len(l))
 	}
+	r.sim(200, "/invoices/"+inv.id()+"/void", "").want(t, "status", "voided")
+	other := r.invoice(cust, "5", "")
+	r.sim(200, "/invoices/"+other.id()+"/delete", "").want(t, "number", other.str("number"))
+	r.sim(404, "/invoices/"+other.id()+"/delete", "")
 }
 
 func TestSilentPendingOption(t *testing.T) {

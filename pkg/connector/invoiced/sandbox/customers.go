@@ -108,7 +108,7 @@ func customerEndpoints() []endpoint {
 }
 
 func createCustomer(c *call) (*answer, error) {
-	o := &customer{Head: c.t.newHead(), Attr: attrs{}, Metadata: attrs{}, Token: newToken()}
+	o := &customer{Head: c.t.newHead(), Attr: attrs{}, Metadata: attrs{}, Token: c.t.newToken()}
 	if !c.body.Has("country") {
 		o.Attr["country"] = c.acct.country
 	}

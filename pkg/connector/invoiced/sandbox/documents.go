@@ -256,20 +256,25 @@ func deleteDocument(c *call, kind string) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.Voided && !c.s.opt.AllowEditVoided {
-		return nil, wire.Invalid("", "A voided document cannot be deleted")
+	return noContent(), c.t.dropDocument(d)
+}
+
+func (t *tx) dropDocument(d *document) error {
+	if d.Voided && !t.s.opt.AllowEditVoided {
+		return wire.Invalid("", "A voided document cannot be deleted")
 	}
 	if d.applied() {
-		if !c.s.opt.AllowDeleteApplied {
-			return nil, wire.Invalid("", "The document cannot be deleted because payments or credits are applied to it")
+		if !t.s.opt.AllowDeleteApplied {
+			return wire.Invalid("", "The document cannot be deleted because payments or credits are applied to it")
 		}
-		if d, err = c.t.detach(d); err != nil {
-			return nil, err
+		var err error
+		if d, err = t.detach(d); err != nil {
+			return err
 		}
 	}
-	c.t.deleteAll("note", c.s.store.Owned("note", d.ID))
-	c.t.deleted(d)
-	return noContent(), nil
+	t.deleteAll("note", t.s.store.Owned("note", d.ID))
+	t.deleted(d)
+	return nil
 }
 
 // voidDocument voids an open document; the total and balance stay as they were (invoiced-api 4.1, 12).
@@ -278,24 +283,59 @@ func voidDocument(c *call, kind string) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d, err = c.t.voidDocument(d); err != nil {
+		return nil, err
+	}
+	return c.object(http.StatusOK, d), nil
+}
+
+func (t *tx) voidDocument(d *document) (*document, error) {
 	switch {
-	case d.Voided && c.s.opt.AllowVoidTwice:
-		return c.object(http.StatusOK, d), nil
+	case d.Voided && t.s.opt.AllowVoidTwice:
+		return d, nil
 	case d.Voided:
 		return nil, wire.Invalid("", "This document has already been voided")
 	case d.Draft:
 		return nil, wire.Invalid("", "A draft cannot be voided; delete it instead")
-	case d.applied() && !c.s.opt.AllowVoidApplied:
+	case d.applied() && !t.s.opt.AllowVoidApplied:
 		return nil, wire.Invalid("", "The document cannot be voided because payments or credits are applied to it")
 	case d.applied():
-		if d, err = c.t.detach(d); err != nil {
+		var err error
+		if d, err = t.detach(d); err != nil {
 			return nil, err
 		}
 	}
-	next := revise(c.t, d)
+	next := revise(t, d)
 	next.Voided, next.NextAttempt, next.SendAt = true, 0, 0
-	c.t.updated(next)
-	return c.object(http.StatusOK, next), nil
+	t.updated(next)
+	return next, nil
+}
+
+// VoidDocument is staff voiding an invoice in the dashboard, under the rules of the API.
+func (s *Server) VoidDocument(a PortalAction) (Result, error) {
+	return perform(s, a.Account, "void-document", a.Step, actorStaff, func(t *tx) (Result, error) {
+		d, err := t.portalInvoice(a)
+		if err == nil {
+			d, err = t.voidDocument(d)
+		}
+		if err != nil {
+			return Result{}, err
+		}
+		return t.result(d), nil
+	})
+}
+
+// DeleteDocument is staff deleting an invoice in the dashboard, under the rules of the API. It answers with what was
+// deleted.
+func (s *Server) DeleteDocument(a PortalAction) (Result, error) {
+	return perform(s, a.Account, "delete-document", a.Step, actorStaff, func(t *tx) (Result, error) {
+		d, err := t.portalInvoice(a)
+		if err != nil {
+			return Result{}, err
+		}
+		gone := t.result(d)
+		return gone, t.dropDocument(d)
+	})
 }
 
 // emailDocument queues an e-mail and marks the document sent.

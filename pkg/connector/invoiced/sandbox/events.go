@@ -220,7 +220,7 @@ func (c *call) emailAbout(o objects.Object, customerID int64, template string) (
 	rows := make([]any, 0, len(to))
 	for _, address := range to {
 		e := &email{
-			Head: c.t.newHead(), Hex: newHex(16), To: address, Template: template,
+			Head: c.t.newHead(), Hex: c.t.newHex(16), To: address, Template: template,
 			Subject: template + " " + nameOf(o), About: o.Kind(), AboutID: o.Meta().ID,
 		}
 		if s, err := c.body.Text("subject"); err == nil && s != nil {

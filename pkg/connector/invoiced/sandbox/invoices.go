@@ -94,7 +94,7 @@ func createDocument(c *call, kind string) (*answer, error) {
 	}
 	d := &document{
 		Head: c.t.newHead(), Type: kind, Attr: attrs{}, Metadata: attrs{}, Customer: cust.ID,
-		Currency: c.acct.currency, Date: c.t.now, Token: newToken(), Items: []line{},
+		Currency: c.acct.currency, Date: c.t.now, Token: c.t.newToken(), Items: []line{},
 	}
 	prefix := "CN"
 	if kind == "invoice" {

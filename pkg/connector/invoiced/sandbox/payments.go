@@ -220,7 +220,7 @@ func (p *payment) summary() []string {
 
 func createPayment(c *call) (*answer, error) {
 	p := &payment{
-		Head: c.t.newHead(), Attr: attrs{}, Metadata: attrs{}, Date: c.t.now, Currency: c.acct.currency, Token: newToken(),
+		Head: c.t.newHead(), Attr: attrs{}, Metadata: attrs{}, Date: c.t.now, Currency: c.acct.currency, Token: c.t.newToken(),
 		Applied: []application{},
 	}
 	if err := c.t.fillPayment(p, c.body); err != nil {

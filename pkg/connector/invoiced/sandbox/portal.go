@@ -289,7 +289,7 @@ func receiveFile(c *call) error {
 		if int64(len(data)) > c.s.opt.MaxFileSize {
 			return wire.Invalid("file", "The file is larger than %d bytes", c.s.opt.MaxFileSize)
 		}
-		c.file = &file{Name: part.FileName(), Size: int64(len(data)), Media: part.Header.Get("Content-Type"), Token: newToken()}
+		c.file = &file{Name: part.FileName(), Size: int64(len(data)), Media: part.Header.Get("Content-Type"), Token: c.s.newToken()}
 		if c.file.Media == "" {
 			c.file.Media = "application/octet-stream"
 		}

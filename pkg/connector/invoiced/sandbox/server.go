@@ -11,9 +11,11 @@ package sandbox
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -125,6 +127,7 @@ type Options struct {
 	DeliveryWorkers    int           // deliveries in flight; 0 is 8
 	KeepExhausted      bool          // exhausted deliveries do not disable the endpoint
 	FirstID            int64         // the first object id; 0 is 5000001
+	Seed               uint64        // of tokens and gateway ids, so that a run can be repeated; 0: truly random
 	IdempotencyWindow  time.Duration // 0 is 24 hours
 	StrictPagingWindow time.Duration // 0 is 10 minutes
 }
@@ -229,6 +232,9 @@ type Server struct {
 	nextDue  atomic.Int64 // unix seconds of the earliest scheduled work; 0 is none
 	wake     chan struct{}
 
+	seedLock sync.Mutex
+	seeded   *mathrand.ChaCha8 // nil without Options.Seed
+
 	mu       sync.RWMutex // guards everything below
 	store    *objects.Store
 	schedule map[int64]due      // object id → when the sandbox must act on it by itself
@@ -251,6 +257,11 @@ func New(cfg Config) (*Server, error) {
 		files: newFileStore(cfg.StatePath), terms: newTermPatterns(),
 	}
 	s.client = newDeliveryClient(s.opt)
+	if s.opt.Seed != 0 {
+		var seed [32]byte
+		binary.LittleEndian.PutUint64(seed[:], s.opt.Seed)
+		s.seeded = mathrand.NewChaCha8(seed)
+	}
 	for _, a := range cfg.Accounts {
 		acct := &account{Account: a, currency: strings.ToLower(strings.TrimSpace(a.Currency)), country: a.Country}
 		if acct.country == "" {

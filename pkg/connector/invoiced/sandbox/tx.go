@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"crypto/rand"
+	"encoding/base32"
 	"encoding/hex"
 	"fmt"
 
@@ -157,11 +158,23 @@ func (t *tx) deleted(o objects.Object) {
 }
 
 // newToken is a random text of 24 characters for portal links (S17).
-func newToken() string { return rand.Text()[:24] }
+func (t *tx) newToken() string { return t.s.newToken() }
 
 // newHex is a random lower-case hex text of 2n characters, as gateways and e-mail ids have.
-func newHex(n int) string {
+func (t *tx) newHex(n int) string { return hex.EncodeToString(t.s.random(n)) }
+
+// newToken is that of a tx, for what is made before one.
+func (s *Server) newToken() string { return base32.StdEncoding.EncodeToString(s.random(15)) }
+
+// random is n random bytes: those that follow from Options.Seed, where there is one.
+func (s *Server) random(n int) []byte {
 	raw := make([]byte, n)
-	_, _ = rand.Read(raw) // never fails
-	return hex.EncodeToString(raw)
+	if s.seeded == nil {
+		_, _ = rand.Read(raw) // never fails
+		return raw
+	}
+	s.seedLock.Lock()
+	defer s.seedLock.Unlock()
+	_, _ = s.seeded.Read(raw) // never fails
+	return raw
 }

@@ -179,7 +179,7 @@ func (t *tx) planSending(d *document, cust *customer) {
 func (t *tx) sendByItself(inv *document) {
 	if cust, ok := t.s.store.Get("customer", t.acct.Name, inv.Customer).(*customer); ok {
 		t.Put(&email{
-			Head: t.newHead(), Hex: newHex(16), To: cust.Attr.text("email"), Template: "new_invoice_email",
+			Head: t.newHead(), Hex: t.newHex(16), To: cust.Attr.text("email"), Template: "new_invoice_email",
 			Subject: "new_invoice_email " + inv.Number, About: "invoice", AboutID: inv.ID,
 		})
 	}
@@ -328,7 +328,14 @@ func (s *Server) deliver(ctx context.Context, j *job) {
 		s.requeue(j)
 		return
 	}
-	err := s.write(j.acct, "", actorSystem, func(t *tx) error {
+	if err := s.record(j, status); err != nil {
+		s.log.Error("recording a webhook delivery", "delivery", j.delivery, "error", err)
+	}
+}
+
+// record records a try.
+func (s *Server) record(j *job, status int) error {
+	return s.write(j.acct, "", actorSystem, func(t *tx) error {
 		d, err := get[*delivery](t, "webhook_attempt", j.delivery)
 		if err != nil {
 			return nil // reset meanwhile
@@ -336,10 +343,31 @@ func (s *Server) deliver(ctx context.Context, j *job) {
 		t.tried(d, status)
 		return nil
 	})
-	if err != nil {
-		s.log.Error("recording a webhook delivery", "delivery", j.delivery, "error", err)
-	}
 }
+
+// Delivery is one try of a webhook that is due, for those who deliver in place of Run.
+type Delivery struct {
+	Account, URL, Signature string
+	Body                    []byte
+	job                     *job
+}
+
+// TakeDelivery does the scheduled work that is due, and hands out the next delivery that is. It returns nil and how long
+// there is nothing to do when there is none; a negative time has no end. It is for a caller with a clock of its own that runs
+// everything one after the other; Run is not used then.
+func (s *Server) TakeDelivery() (*Delivery, time.Duration, error) {
+	if err := s.sweep(); err != nil {
+		return nil, 0, err
+	}
+	j, wait := s.takeDelivery()
+	if j == nil {
+		return nil, wait, nil
+	}
+	return &Delivery{Account: j.acct.Name, URL: j.url, Signature: j.signature, Body: j.body, job: j}, 0, nil
+}
+
+// Delivered says what a delivery was answered with; 0 is no answer.
+func (s *Server) Delivered(d *Delivery, status int) error { return s.record(d.job, status) }
 
 // requeue puts a try back that was not made.
 func (s *Server) requeue(j *job) {
