@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
@@ -24,6 +25,7 @@ import (
 	"github.com/arbridge/arbridge/pkg/connector/invoiced"
 	"github.com/arbridge/arbridge/pkg/pushauth"
 	"github.com/arbridge/arbridge/pkg/server"
+	"github.com/arbridge/arbridge/pkg/telemetry"
 )
 
 // functionCommand is what runs on Google Cloud: FUNCTION_TARGET=NAME arbridge.
@@ -43,14 +45,16 @@ func serveFunction(cmd *cobra.Command, name string, p *place) error {
 	if err != nil {
 		return err
 	}
+	ctx := context.WithoutCancel(cmd.Context()) // SIGTERM drains instead
 	cloud := cfg.Deployment.Cloud
 	log := logger(cmd.OutOrStdout(), false, "json", cloud.Project)
-	plat, err := platform.Open(context.WithoutCancel(cmd.Context()), cfg, platform.Options{DataDir: p.data, Clock: clock.System{}, Logger: log})
+	tel := startTelemetry(ctx, "arbridge-"+name, cloud.Project, clock.System{}, log)
+	plat, err := platform.Open(ctx, cfg, platform.Options{DataDir: p.data, Clock: clock.System{}, Logger: log, Telemetry: tel})
 	if err != nil {
 		return err
 	}
 	var drain server.Drain
-	h, err := functionHandler(context.WithoutCancel(cmd.Context()), name, plat, cloud, log, &drain)
+	h, err := functionHandler(ctx, name, plat, cloud, server.Options{Logger: log, Clock: plat.Clock, Drain: &drain, Observe: tel, Meter: tel.Meter()})
 	if err != nil {
 		return errors.Join(usage(cmd, err), plat.Close())
 	}
@@ -58,7 +62,7 @@ func serveFunction(cmd *cobra.Command, name string, p *place) error {
 		return err
 	}
 	functions.HTTP(name, h.ServeHTTP)
-	go drain.ExitOnSignal(context.WithoutCancel(cmd.Context()), log, func(context.Context) error { return plat.Close() }, os.Exit)
+	go drain.ExitOnSignal(ctx, log, func(ctx context.Context) error { return release(ctx, plat, tel, log) }, os.Exit)
 	port := os.Getenv("PORT")
 	if port == "" {
 		port = "8080"
@@ -70,10 +74,36 @@ func serveFunction(cmd *cobra.Command, name string, p *place) error {
 	return errors.Join(funcframework.StartHostPort(host, port), plat.Close())
 }
 
+// startTelemetry begins to send traces and metrics where the environment says so. Without them everything else works.
+func startTelemetry(ctx context.Context, service, project string, c clock.Clock, log *slog.Logger) *telemetry.Telemetry {
+	version := "unknown"
+	if build, ok := debug.ReadBuildInfo(); ok && build.Main.Version != "" {
+		version = build.Main.Version
+	}
+	tel, err := telemetry.Start(ctx, telemetry.Options{Env: os.Getenv, Service: service, Version: version, Project: project, Clock: c, Logger: log})
+	if err != nil {
+		log.WarnContext(ctx, "no traces and metrics are sent", "error", err)
+	}
+	return tel
+}
+
+// release closes everything, and sends what telemetry has left meanwhile: both take their time, and there is little.
+func release(ctx context.Context, plat *platform.Platform, tel *telemetry.Telemetry, log *slog.Logger) error {
+	sent := make(chan error, 1)
+	go func() { sent <- tel.Shutdown(ctx) }()
+	err := plat.Close()
+	if lost := <-sent; lost != nil {
+		log.WarnContext(ctx, "the last traces and metrics are lost", "error", lost)
+	}
+	return err
+}
+
 // functionHandler builds one function behind the guards all of them have. Functions that are pushed to check the token of
-// the push as well, where the configuration names the account that pushes.
-func functionHandler(ctx context.Context, name string, p *platform.Platform, cloud config.Cloud, log *slog.Logger, drain *server.Drain) (http.Handler, error) {
-	o := server.Options{MaxBody: 10 * bus.MaxMessage, Timeout: 9 * time.Minute, Logger: log, Clock: p.Clock, Drain: drain}
+// the push as well, where the configuration names the account that pushes. Their deadline is below that of the subscription
+// (10 minutes), so that a message is never worked on twice at the same time.
+func functionHandler(ctx context.Context, name string, p *platform.Platform, cloud config.Cloud, o server.Options) (http.Handler, error) {
+	o.MaxBody, o.Timeout = 10*bus.MaxMessage, 9*time.Minute
+	log := o.Logger
 	var h http.Handler
 	switch name {
 	case poll.Name:
@@ -90,13 +120,21 @@ func functionHandler(ctx context.Context, name string, p *platform.Platform, clo
 		return nil, fmt.Errorf("there is no function %q; there are poll, sync, webhook, receipt", name)
 	}
 	if cloud.PushServiceAccount != "" {
-		check, err := pushauth.New(ctx, pushauth.Options{Audience: cloud.BaseURL, Emails: []string{cloud.PushServiceAccount}, Clock: p.Clock})
+		check, err := pushauth.New(ctx, pushOptions(cloud, p.Clock, os.Getenv))
 		if err != nil {
 			return nil, fmt.Errorf("checking push tokens: %w", err)
 		}
 		h = authenticated(h, check, log)
 	}
 	return server.Wrap(name, h, o), nil
+}
+
+// pushOptions says which tokens are taken. On Cloud Run (K_SERVICE) a service that asks for authentication gets tokens whose
+// signature Google has checked and taken away (gcp-go-stack 5.2).
+func pushOptions(cloud config.Cloud, c clock.Clock, env func(string) string) pushauth.Options {
+	return pushauth.Options{
+		Audience: cloud.BaseURL, Emails: []string{cloud.PushServiceAccount}, Clock: c, BehindIAM: cloud.Authenticated && env("K_SERVICE") != "",
+	}
 }
 
 func authenticated(next http.Handler, check *pushauth.Checker, log *slog.Logger) http.Handler {

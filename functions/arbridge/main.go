@@ -90,6 +90,8 @@ func commands() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	for _, c := range []*cobra.Command{
 		runCommand(), demoCommand(), serveCommand(), tickCommand(), listCommand(), showCommand(), configCommand(), functionCommand(), benchCommand(),
+		issuesCommand(), digestCommand(),
+		reconcileCommand(),
 	} {
 		root.AddCommand(c)
 	}

@@ -262,7 +262,7 @@ func operatorCommands() []*cobra.Command {
 				"--read-only lets everything be planned and nothing be written.",
 		}, false),
 		resume.one(host.ActionResume, &cobra.Command{Use: "resume", Short: "End a pause and wake what waited"}, false),
-		deadLettersCommand(), statusCommand(), backfillCommand(), auditCommand(),
+		deadLettersCommand(), statusCommand(), backfillCommand(), auditCommand(), resolveCommand(),
 	}
 	for i, d := range map[int]*desk{1: replay, 2: ignore, 3: unignore} {
 		d.kindFlag(out[i])
@@ -272,6 +272,34 @@ func operatorCommands() []*cobra.Command {
 	}
 	out[4].Flags().BoolVar(&pause.request.ReadOnly, "read-only", false, "write nothing to the vendors, but plan; instead of pausing a flow")
 	return out
+}
+
+// resolveCommand takes a person's decision about a payment.
+func resolveCommand() *cobra.Command {
+	d := &desk{}
+	var distinct, balance bool
+	cmd := d.one(host.ActionResolve, &cobra.Command{
+		Use: "resolve PAYMENT --adopt RECEIPT | --distinct | --accept-balance", Short: "Decide what only a person can decide about a payment",
+		Long: "--adopt names the receipt that somebody keyed in for the payment: it is taken as it is, and none is posted. --distinct says\n" +
+			"that none of the similar receipts is the payment's: it is posted. --accept-balance says that the balances in the ERP are\n" +
+			"right after the payment's receipts, or were put right there.",
+	}, true)
+	cmd.Flags().StringVar(&d.request.Receipt, "adopt", "", "number of the ERP's receipt that is this payment's")
+	cmd.Flags().BoolVar(&distinct, "distinct", false, "none of the similar receipts is this payment's")
+	cmd.Flags().BoolVar(&balance, "accept-balance", false, "the balances in the ERP are right")
+	cmd.MarkFlagsMutuallyExclusive("adopt", "distinct", "accept-balance")
+	cmd.MarkFlagsOneRequired("adopt", "distinct", "accept-balance")
+	cmd.PreRun = func(*cobra.Command, []string) {
+		switch {
+		case distinct:
+			d.request.Decision = host.DecideDistinct
+		case balance:
+			d.request.Decision = host.DecideBalance
+		default:
+			d.request.Decision = host.DecideAdopt
+		}
+	}
+	return cmd
 }
 
 func deadLettersCommand() *cobra.Command {

@@ -82,11 +82,17 @@ func warn(w io.Writer, cfg *config.Config) {
 }
 
 func serve(ctx context.Context, out io.Writer, cfg *config.Config, po platform.Options, ho host.Options, addr string) (err error) {
+	tel := startTelemetry(ctx, "arbridge", cfg.Deployment.Cloud.Project, po.Clock, po.Logger)
+	po.Telemetry = tel
 	p, err := platform.Open(ctx, cfg, po)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
+	defer func() {
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
+		defer cancel()
+		err = errors.Join(err, release(limit, p, tel, p.Log))
+	}()
 	h, err := host.New(p, ho)
 	if err != nil {
 		return err
@@ -101,6 +107,9 @@ func serve(ctx context.Context, out io.Writer, cfg *config.Config, po platform.O
 	}
 	return h.Run(ctx, l)
 }
+
+// shutdownLimit bounds the sending of what telemetry has left when a server ends.
+const shutdownLimit = 3 * time.Second
 
 func tickCommand() *cobra.Command {
 	var addr, company string

@@ -23,7 +23,8 @@ import (
 // secretTTL is how long a secret is used without asking again: a rotation takes effect within it.
 const secretTTL = 5 * time.Minute
 
-// openCloud opens the Google Cloud parts. The emulators' environment variables are honoured by the clients.
+// openCloud opens the Google Cloud parts. PUBSUB_EMULATOR_HOST and STORAGE_EMULATOR_HOST are honoured by the clients, and
+// FIRESTORE_EMULATOR_HOST and SECRET_MANAGER_EMULATOR_HOST here.
 func (p *Platform) openCloud(ctx context.Context, c config.Cloud) error {
 	db, err := openFirestore(ctx, c)
 	if err != nil {
@@ -47,7 +48,7 @@ func (p *Platform) openCloud(ctx context.Context, c config.Cloud) error {
 	}
 	p.closers = append(p.closers, objects.Close)
 	p.Blobs = gcs.New(objects, c.Bucket)
-	secrets, err := sm.NewClient(ctx)
+	secrets, err := sm.NewClient(ctx, emulated("SECRET_MANAGER_EMULATOR_HOST")...)
 	if err != nil {
 		return fmt.Errorf("connecting to Secret Manager: %w", err)
 	}
@@ -56,14 +57,19 @@ func (p *Platform) openCloud(ctx context.Context, c config.Cloud) error {
 	return nil
 }
 
-// openFirestore connects to the project's database, or to the emulator that FIRESTORE_EMULATOR_HOST names.
-func openFirestore(ctx context.Context, c config.Cloud) (*firestore.Store, error) {
-	var opts []option.ClientOption
-	if host := os.Getenv("FIRESTORE_EMULATOR_HOST"); host != "" {
-		opts = append(opts, option.WithEndpoint(host), option.WithoutAuthentication(),
-			option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
+// emulated are the options for the emulator that the environment variable names, or none.
+func emulated(variable string) []option.ClientOption {
+	host := os.Getenv(variable)
+	if host == "" {
+		return nil
 	}
-	s, err := firestore.Open(ctx, firestore.Options{Project: c.Project, Database: c.Database}, opts...)
+	return []option.ClientOption{option.WithEndpoint(host), option.WithoutAuthentication(),
+		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials()))}
+}
+
+// openFirestore connects to the project's database.
+func openFirestore(ctx context.Context, c config.Cloud) (*firestore.Store, error) {
+	s, err := firestore.Open(ctx, firestore.Options{Project: c.Project, Database: c.Database}, emulated("FIRESTORE_EMULATOR_HOST")...)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to Firestore: %w", err)
 	}

@@ -21,10 +21,15 @@ import (
 	"github.com/arbridge/arbridge/pkg/connector/invoiced"
 	"github.com/arbridge/arbridge/pkg/connector/q360"
 	"github.com/arbridge/arbridge/pkg/connector/q360/mapping"
+	"github.com/arbridge/arbridge/pkg/digest"
 	"github.com/arbridge/arbridge/pkg/engine"
+	"github.com/arbridge/arbridge/pkg/gauge"
+	"github.com/arbridge/arbridge/pkg/issue"
+	"github.com/arbridge/arbridge/pkg/reconcile"
 	"github.com/arbridge/arbridge/pkg/schedule"
 	"github.com/arbridge/arbridge/pkg/secret"
 	"github.com/arbridge/arbridge/pkg/store"
+	"github.com/arbridge/arbridge/pkg/telemetry"
 )
 
 // Options of Open beside the configuration.
@@ -37,6 +42,8 @@ type Options struct {
 	HTTP *http.Client
 	// Announce says that Engine.Announce runs in this process (embedded only).
 	Announce bool
+	// Telemetry is told of requests, vendor calls, effects and how companies are doing; nil for nobody.
+	Telemetry *telemetry.Telemetry
 	// Engine tunes the engine; zero values take its defaults.
 	Engine engine.Options
 }
@@ -51,16 +58,26 @@ type Platform struct {
 	Secrets secret.Source
 	Engine  *engine.Engine
 	Jobs    *schedule.Runner
-	Clock   clock.Clock
-	Log     *slog.Logger
+	Issues  *issue.Tracker
+	Digests *digest.Sender
+	// Reconciler compares both sides of a company.
+	Reconciler *reconcile.Reconciler
+	Clock      clock.Clock
+	Log        *slog.Logger
+	// Telemetry does nothing where none was given.
+	Telemetry *telemetry.Telemetry
 
+	gauges  *gauge.Gauges
 	closers []func() error
 }
 
 // Open builds the platform. Companies whose connectors can not be made are reported as problems and left out; the others
 // run.
 func Open(ctx context.Context, cfg *config.Config, opt Options) (*Platform, error) {
-	p := &Platform{Config: cfg, Clock: opt.Clock, Log: opt.Logger}
+	if opt.Telemetry == nil {
+		opt.Telemetry = new(telemetry.Telemetry)
+	}
+	p := &Platform{Config: cfg, Clock: opt.Clock, Log: opt.Logger, Telemetry: opt.Telemetry}
 	var err error
 	if cfg.Deployment.Cloud.Configured() {
 		err = p.openCloud(ctx, cfg.Deployment.Cloud)
@@ -77,9 +94,11 @@ func Open(ctx context.Context, cfg *config.Config, opt Options) (*Platform, erro
 	}
 	opt.Engine.GapFill = cfg.Deployment.Settings.GapFill
 	opt.Engine.InboxDays = cfg.Deployment.Settings.InboxDays
-	opt.Engine.Blobs, opt.Engine.MaxFile = p.Blobs, p.maxFile()
+	opt.Engine.Blobs, opt.Engine.MaxFile, opt.Engine.Meter = p.Blobs, p.maxFile(), p.Telemetry.Meter()
 	p.Engine = engine.New(p.Store, p.Bus, p.Clock, p.Log, companies, opt.Engine)
-	p.Jobs = schedule.New(p.Store, p.Clock, p.jobs(companies)...)
+	if err := p.openJobs(companies); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
 	return p, nil
 }
 
@@ -128,8 +147,8 @@ func (p *Platform) company(cfg config.Company, opt Options) (*engine.Company, er
 	erp, err := q360.New(q360.Config{
 		Mapping: m, CompanyNo: set.Q360Company, DefaultCurrency: set.Currency, BaseURL: cfg.Q360.BaseURL,
 		CredentialsSecret: cfg.Q360.CredentialsSecret, PerSecond: set.Limits.Q360PerSecond, Parallel: set.Limits.Q360Parallel,
-		BankAccounts: set.Payments.GLAccounts,
-	}, q360.Deps{Secrets: p.Secrets, Clock: p.Clock, Logger: p.Log, HTTP: opt.HTTP})
+		BankAccounts: set.Payments.GLAccounts, MaxFile: p.maxFile(),
+	}, q360.Deps{Secrets: p.Secrets, Clock: p.Clock, Logger: p.Log, HTTP: opt.HTTP, Trace: p.Telemetry.Transport})
 	if err != nil {
 		return nil, fmt.Errorf("q360 of company %s: %w", cfg.ID, err)
 	}
@@ -137,7 +156,7 @@ func (p *Platform) company(cfg config.Company, opt Options) (*engine.Company, er
 		Name: cfg.ID, BaseURL: cfg.Invoiced.BaseURL, APIKeySecret: cfg.Invoiced.APIKeySecret, Location: set.TimeZone, Currency: set.Currency,
 		PerSecond: set.Limits.InvoicedPerSec, Parallel: set.Limits.InvoicedParallel,
 		MaxFile: p.maxFile(),
-	}, invoiced.Deps{Secrets: p.Secrets, Clock: p.Clock, Logger: p.Log, HTTP: opt.HTTP})
+	}, invoiced.Deps{Secrets: p.Secrets, Clock: p.Clock, Logger: p.Log, HTTP: opt.HTTP, Trace: p.Telemetry.Transport})
 	if err != nil {
 		return nil, fmt.Errorf("invoiced of company %s: %w", cfg.ID, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -210,6 +211,20 @@ func (p *previewPortal) SendDocument(ctx context.Context, kind billing.Kind, id,
 	return taken(p.Connector.SendDocument(ctx, kind, id, name, email))
 }
 
+// aside marks, in a context, the calls of the start-up check: they are no part of what a preview shows.
+type aside struct{}
+
+// split keeps the writes of a preview, and those of its start-up check aside.
+type split struct{ kept, aside *httpx.Recorder }
+
+// RoundTrip implements http.RoundTripper.
+func (s split) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Context().Value(aside{}) != nil {
+		return s.aside.RoundTrip(req)
+	}
+	return s.kept.RoundTrip(req)
+}
+
 // previewERP does the same for the ERP.
 type previewERP struct {
 	*q360.Connector
@@ -220,6 +235,46 @@ type previewERP struct {
 
 func newPreviewERP(c *q360.Connector) *previewERP {
 	return &previewERP{Connector: c, receipts: map[string]billing.Receipt{}}
+}
+
+// Check implements connector.ERP. The rights to write are taken for granted: trying them would be a call that a preview does
+// not make.
+func (p *previewERP) Check(ctx context.Context) (connector.Capabilities, error) {
+	return p.Connector.Check(context.WithValue(ctx, aside{}, true))
+}
+
+// Balance implements connector.ERP.
+func (p *previewERP) Balance(ctx context.Context, number string) (billing.Balance, error) {
+	b, err := p.Connector.Balance(ctx, number)
+	return p.lowered(b), err
+}
+
+// Balances implements connector.ERP.
+func (p *previewERP) Balances(ctx context.Context, customerNo string, numbers []string) ([]billing.Balance, error) {
+	all, err := p.Connector.Balances(ctx, customerNo, numbers)
+	for i := range all {
+		all[i] = p.lowered(all[i])
+	}
+	return all, err
+}
+
+// lowered is a balance less what the recorded receipts would take off it.
+func (p *previewERP) lowered(b billing.Balance) billing.Balance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.receipts {
+		for _, l := range r.Lines {
+			if l.Kind == billing.LineApplication && l.InvoiceNo == b.Number {
+				b.Balance = b.Balance.Sub(l.Amount)
+			}
+		}
+	}
+	return b
+}
+
+// PreviewReceipt implements connector.ERP.
+func (p *previewERP) PreviewReceipt(ctx context.Context, r billing.Receipt) error {
+	return taken(p.Connector.PreviewReceipt(ctx, r))
 }
 
 // FindReceipts implements connector.ERP.

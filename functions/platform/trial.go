@@ -58,7 +58,7 @@ func OpenTrial(ctx context.Context, cfg *config.Config, opt Options, preview boo
 		return nil, errors.Join(errors.New("the process has no ordinary HTTP transport"), t.Close())
 	}
 	t.Requests = &httpx.Recorder{Next: transport.Clone()}
-	opt.HTTP = &http.Client{Transport: t.Requests}
+	opt.HTTP = &http.Client{Transport: split{kept: t.Requests, aside: &httpx.Recorder{Next: t.Requests.Next}}}
 	if preview {
 		if err := t.letRun(ctx, &own); err != nil {
 			return nil, errors.Join(err, t.Close())

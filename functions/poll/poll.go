@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/arbridge/arbridge/functions/push"
 	"github.com/arbridge/arbridge/pkg/bus"
@@ -27,8 +28,10 @@ type Poll struct {
 	Jobs *schedule.Runner
 	// Watch is told after every poll of a company; it looks after what people are shown.
 	Watch func(ctx context.Context, company string) error
-	Bus   bus.Publisher
-	Log   *slog.Logger
+	// Measure is told after that; it measures how the company is doing, of which nothing is expected while it is paused.
+	Measure func(ctx context.Context, company string, paused bool)
+	Bus     bus.Publisher
+	Log     *slog.Logger
 }
 
 // Handler answers ticks. One without a company becomes one per company, so that a slow company keeps nobody waiting; one
@@ -84,6 +87,9 @@ func (p *Poll) Beat(ctx context.Context, company string) (engine.PollResult, err
 	}
 	if p.Watch != nil {
 		err = errors.Join(err, p.Watch(ctx, company))
+	}
+	if p.Measure != nil {
+		p.Measure(ctx, company, strings.HasPrefix(res.Skipped, "paused"))
 	}
 	names, dueErr := p.Jobs.Due(ctx, company)
 	ticks := make([]engine.Tick, len(names))

@@ -113,20 +113,20 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h *handler) traceAttrs(ctx context.Context) []slog.Attr {
-	t, ok := traceOf(ctx)
+	t, ok := TraceOf(ctx)
 	switch {
 	case !ok:
 		return nil
 	case h.text:
-		return []slog.Attr{slog.String("trace", t.id)}
+		return []slog.Attr{slog.String("trace", t.ID)}
 	}
-	id := t.id
+	id := t.ID
 	if h.project != "" {
-		id = "projects/" + h.project + "/traces/" + t.id
+		id = "projects/" + h.project + "/traces/" + t.ID
 	}
-	attrs := []slog.Attr{slog.String(fieldTrace, id), slog.Bool(fieldSampled, t.sampled)}
-	if t.span != "" {
-		attrs = append(attrs, slog.String(fieldSpan, t.span))
+	attrs := []slog.Attr{slog.String(fieldTrace, id), slog.Bool(fieldSampled, t.Sampled)}
+	if t.Span != "" {
+		attrs = append(attrs, slog.String(fieldSpan, t.Span))
 	}
 	return attrs
 }

@@ -76,7 +76,7 @@ func (r *Runner) Due(ctx context.Context, company string) ([]string, error) {
 			}
 			continue
 		}
-		first := record.Run{Company: company, Flow: job.Name, StartedAt: store.At(now), EndedAt: store.At(now)}
+		first := record.Run{Company: company, Flow: job.Name, StartedAt: store.At(now), EndedAt: store.At(now), SucceededAt: store.At(now)}
 		if _, err := r.runs.Create(ctx, ids[i], first); err != nil && !errors.Is(err, store.ErrExists) {
 			return nil, err
 		}
@@ -109,6 +109,8 @@ func (r *Runner) Run(ctx context.Context, company, name string) error {
 	run.EndedAt = store.At(r.clock.Now())
 	if failed != nil {
 		run.Error = failed.Error()
+	} else {
+		run.SucceededAt = run.EndedAt
 	}
 	_, err = r.runs.Update(context.WithoutCancel(ctx), id, run, version)
 	if err = errors.Join(failed, unlessTaken(err)); err != nil {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 )
 
 // ErrNotFound is a secret that does not exist or has no enabled version. The message around it names the secret and
@@ -39,4 +40,21 @@ func (Value) MarshalJSON() ([]byte, error) { return []byte(`"[redacted]"`), nil 
 type Source interface {
 	// Get returns the enabled versions of the secret, newest first, at least one. ErrNotFound if there is none.
 	Get(ctx context.Context, name string) ([]Value, error)
+}
+
+// Forgetter is a Source that keeps for a while what it read.
+type Forgetter interface {
+	// Forget drops what is kept of the secret, so that the next Get reads it anew. What was read only a moment ago stays, so
+	// that refusals in a row do not become as many readings.
+	Forget(name string)
+}
+
+// Reread reads a secret anew after a vendor refused the values that Get had given. changed says that they are others now, so
+// that another try makes sense.
+func Reread(ctx context.Context, s Source, name string, refused []Value) (values []Value, changed bool, err error) {
+	if f, ok := s.(Forgetter); ok {
+		f.Forget(name)
+	}
+	values, err = s.Get(ctx, name)
+	return values, err == nil && !slices.Equal(values, refused), err
 }

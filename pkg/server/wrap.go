@@ -14,6 +14,7 @@ import (
 
 	"github.com/arbridge/arbridge/pkg/clock"
 	"github.com/arbridge/arbridge/pkg/logging"
+	"github.com/arbridge/arbridge/pkg/meter"
 )
 
 // Options of Wrap. Zero values take the defaults named.
@@ -23,6 +24,23 @@ type Options struct {
 	Logger  *slog.Logger  // none
 	Clock   clock.Clock   // System; measures how long a request takes
 	Drain   *Drain        // none: requests are neither counted nor turned away
+	Meter   meter.Meter   // counts requests; none
+	Observe Observer      // none
+}
+
+// Observer is told of every request, such as a tracer.
+type Observer interface {
+	// Begin is called when the handling of a request begins, which goes on with the context returned. The function returned
+	// is called once, with the status answered, or 500 when the connection was cut.
+	Begin(ctx context.Context, name, method string) (context.Context, func(status int))
+}
+
+// unobserved is the Observer of those who have none.
+type unobserved struct{}
+
+// Begin implements Observer.
+func (unobserved) Begin(ctx context.Context, _, _ string) (context.Context, func(int)) {
+	return ctx, func(int) {}
 }
 
 func (o Options) withDefaults() Options {
@@ -41,6 +59,9 @@ func (o Options) withDefaults() Options {
 	if o.Drain == nil {
 		o.Drain = new(Drain)
 	}
+	if o.Observe == nil {
+		o.Observe = unobserved{}
+	}
 	return o
 }
 
@@ -53,9 +74,13 @@ func Wrap(name string, h http.Handler, o Options) http.Handler {
 		started := o.Clock.Now()
 		ctx, cancel := context.WithTimeout(logging.WithTrace(r.Context(), r.Header), o.Timeout)
 		defer cancel()
+		ctx, end := o.Observe.Begin(ctx, name, r.Method)
 		rw := &responseWriter{ResponseWriter: w}
 		defer func() {
 			o.logRequest(ctx, name, r, rw, started)
+			status := rw.answered()
+			o.Meter.Request(name, class(status))
+			end(status)
 		}()
 		if !o.Drain.enter() {
 			rw.Header().Set("Connection", "close")
@@ -133,6 +158,17 @@ func (w *responseWriter) Write(b []byte) (int, error) {
 	w.bytes += int64(n)
 	return n, err
 }
+
+// answered is the status as others see it: half an answer is a failure of ours.
+func (w *responseWriter) answered() int {
+	if w.aborted {
+		return http.StatusInternalServerError
+	}
+	return w.status
+}
+
+// class is the class of a status, such as 2xx.
+func class(status int) string { return string(rune('0'+status/100)) + "xx" }
 
 // Unwrap lets http.ResponseController reach the connection.
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

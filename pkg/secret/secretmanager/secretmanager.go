@@ -29,6 +29,8 @@ const (
 	maxVersions = 2
 	// readTimeout bounds one reading of a secret, which may serve several callers.
 	readTimeout = 10 * time.Second
+	// settled is how long what was read stays whatever Forget says.
+	settled = 10 * time.Second
 )
 
 // Source is a secret.Source. Make one with New; it is safe for concurrent use.
@@ -43,7 +45,10 @@ type Source struct {
 	cached map[string]entry
 }
 
-var _ secret.Source = (*Source)(nil)
+var (
+	_ secret.Source    = (*Source)(nil)
+	_ secret.Forgetter = (*Source)(nil)
+)
 
 // entry is a secret as read last.
 type entry struct {
@@ -99,6 +104,15 @@ func (s *Source) lookup(name string) ([]secret.Value, bool) {
 		return nil, false
 	}
 	return append([]secret.Value(nil), e.values...), true
+}
+
+// Forget implements secret.Forgetter. What was read less than 10 seconds ago stays.
+func (s *Source) Forget(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := s.cached[name]; ok && s.clk.Now().Sub(e.until.Add(-s.ttl)) >= settled {
+		delete(s.cached, name)
+	}
 }
 
 // read reads the newest enabled versions and caches them. A version that was disabled since it was listed is left out.

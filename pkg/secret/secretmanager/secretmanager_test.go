@@ -224,6 +224,39 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// TestForget: a value that a vendor refused is read again before its time, but not once for each refusal.
+func TestForget(t *testing.T) {
+	f, s, clk := serve(t)
+	f.set("key", version{enabled, "old"})
+	refused, err := s.Get(t.Context(), "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.set("key", version{disabled, "old"}, version{enabled, "new"})
+	for range 3 {
+		if got, changed, err := secret.Reread(t.Context(), s, "key", refused); changed || err != nil || got[0].Reveal() != "old" {
+			t.Errorf("changed %v, %v although it was read a moment ago", changed, err)
+		}
+	}
+	clk.Advance(10 * time.Second)
+	got, changed, err := secret.Reread(t.Context(), s, "key", refused)
+	if err != nil || !changed || len(got) != 1 || got[0].Reveal() != "new" {
+		t.Errorf("%d values, changed %v, %v", len(got), changed, err)
+	}
+	if _, changed, err := secret.Reread(t.Context(), s, "key", got); changed || err != nil {
+		t.Errorf("changed %v, %v although nothing did", changed, err)
+	}
+	if lists, _ := f.calls(); lists != 2 {
+		t.Errorf("%d readings, want 2", lists)
+	}
+	s.Forget("never read")
+	f.set("key")
+	clk.Advance(time.Minute)
+	if _, changed, err := secret.Reread(t.Context(), s, "key", got); changed || !errors.Is(err, secret.ErrNotFound) {
+		t.Errorf("changed %v, %v for a secret that is gone", changed, err)
+	}
+}
+
 func TestSingleFlight(t *testing.T) {
 	f, s, _ := serve(t)
 	f.set("key", version{enabled, "value"})
