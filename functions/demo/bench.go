@@ -25,9 +25,12 @@ func Bench(ctx context.Context, out io.Writer, self string) error {
 	if err := benchWebhook(ctx, out, filepath.Join(dir, "webhook")); err != nil {
 		return fmt.Errorf("bench of the webhook: %w", err)
 	}
-	fmt.Fprintf(out, "\nVendor calls, %d documents of 3 companies, without PDFs (documents.attach costs one Q360 listing per new document)\n", benchDocuments)
-	if err := benchCalls(ctx, out, filepath.Join(dir, "calls")); err != nil {
+	fmt.Fprintf(out, "\nVendor calls, %d documents of 3 companies; the aims are for documents without PDFs\n", benchDocuments)
+	if err := benchCalls(ctx, out, filepath.Join(dir, "calls"), false); err != nil {
 		return fmt.Errorf("bench of the calls: %w", err)
+	}
+	if err := benchCalls(ctx, out, filepath.Join(dir, "files"), true); err != nil {
+		return fmt.Errorf("bench of the calls with PDFs: %w", err)
 	}
 	fmt.Fprintln(out, "\nA process of its own: arbridge serve")
 	if err := benchProcess(ctx, out, filepath.Join(dir, "process"), self); err != nil {
@@ -40,7 +43,7 @@ func Bench(ctx context.Context, out io.Writer, self string) error {
 const benchDocuments = 2400
 
 // tally is the calls of both vendors since the last reset.
-type tally struct{ portalReads, portalWrites, documents, erpReads, erpChecks int }
+type tally struct{ portalReads, portalWrites, documents, files, erpReads, erpChecks, downloads int }
 
 func (w *world) resetCalls() {
 	w.portal.Calls.Reset()
@@ -56,27 +59,33 @@ func (w *world) tally() tally {
 			t.portalReads += n
 		default:
 			t.portalWrites += n
-			if label == "POST /invoices" || label == "POST /credit_notes" {
+			switch label {
+			case "POST /invoices", "POST /credit_notes":
 				t.documents += n
+			case "POST /files":
+				t.files += n
 			}
 		}
 	}
 	for label, n := range w.erp.Calls().Counts() {
-		if strings.Contains(label, "DataDict") {
+		switch {
+		case strings.Contains(label, "DataDict"):
 			t.erpChecks += n
-		} else if strings.Contains(label, "list") {
+		case strings.Contains(label, "download"):
+			t.downloads += n
+		case strings.Contains(label, "list"):
 			t.erpReads += n
 		}
 	}
 	return t
 }
 
-// benchCalls counts calls in a backfill, for new invoices of known customers, and for invoices seen again.
-func benchCalls(ctx context.Context, out io.Writer, dir string) error {
+// benchCalls counts calls in a backfill; without files also for new invoices of known customers, and for invoices seen again.
+func benchCalls(ctx context.Context, out io.Writer, dir string, files bool) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	opt := Options{Dir: dir, Out: io.Discard, Logger: slog.New(slog.DiscardHandler), Seed: 1, Customers: 160, Invoices: benchDocuments, NoFiles: true}
+	opt := Options{Dir: dir, Out: io.Discard, Logger: slog.New(slog.DiscardHandler), Seed: 1, Customers: 160, Invoices: benchDocuments, NoFiles: !files}
 	clk, err := openClock(opt)
 	if err != nil {
 		return err
@@ -85,7 +94,12 @@ func benchCalls(ctx context.Context, out io.Writer, dir string) error {
 	if err != nil {
 		return err
 	}
-	return s.during(ctx, func(ctx context.Context) error { return s.countCalls(ctx, out) })
+	return s.during(ctx, func(ctx context.Context) error {
+		if files {
+			return s.countFiles(ctx, out)
+		}
+		return s.countCalls(ctx, out)
+	})
 }
 
 func (s *stage) countCalls(ctx context.Context, out io.Writer) error {
@@ -117,6 +131,21 @@ func (s *stage) countCalls(ctx context.Context, out io.Writer) error {
 	fmt.Fprintf(out, "  steady state  per new invoice: %s portal writes (aim 1), %s portal look-ups (aim 1), %s Q360 reads per poll and company; %d invoices, %d new customers\n",
 		ratio(t.documents, made), ratio(t.portalReads, made), ratio(t.erpReads, (s.polls-polls)*len(branches)), made, extra)
 	return s.seenAgain(ctx, out)
+}
+
+// countFiles counts what files cost on top.
+func (s *stage) countFiles(ctx context.Context, out io.Writer) error {
+	if err := s.probes(ctx); err != nil {
+		return err
+	}
+	s.world.resetCalls()
+	if err := s.settle(ctx, ""); err != nil {
+		return err
+	}
+	t := s.world.tally()
+	fmt.Fprintf(out, "  with PDFs     per document: %s Q360 reads (aim 0.20) besides %s downloads; %d documents, %d files uploaded\n",
+		ratio(t.erpReads, t.documents), ratio(t.downloads, t.documents), t.documents, t.files)
+	return nil
 }
 
 // seenAgain reads every invoice once more from the start.

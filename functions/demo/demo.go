@@ -25,8 +25,11 @@ import (
 	"github.com/arbridge/arbridge/pkg/connector/q360/sandbox/business"
 )
 
-// ErrDifferences is the end of a demo whose two sides do not agree.
-var ErrDifferences = errors.New("the two sides differ")
+// The ends of a demo that did not come out as it must.
+var (
+	ErrDifferences = errors.New("the two sides differ")
+	ErrNotShown    = errors.New("the demo does not show every feature")
+)
 
 // Options of a demo. Zero values take the defaults named.
 type Options struct {
@@ -44,11 +47,19 @@ type Options struct {
 
 const doneFile = "done"
 
-// Run runs the demo. It returns nil when both sides agree, ErrDifferences when they do not.
+// Run runs the demo. It returns nil when both sides agree and every feature was seen, else ErrDifferences or ErrNotShown.
 func Run(ctx context.Context, opt Options) error {
 	if err := prepare(opt); err != nil {
 		return err
 	}
+	for {
+		if err := run(ctx, opt); !errors.Is(err, errAgain) {
+			return err
+		}
+	}
+}
+
+func run(ctx context.Context, opt Options) error {
 	clk, err := openClock(opt)
 	if err != nil {
 		return err
@@ -131,12 +142,18 @@ func start(ctx context.Context, opt Options, clk clock.Clock) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
+	companies := len(branches)
+	if !opt.NoFiles { // some of the story is about files
+		companies += len(pilots)
+	}
 	s.world, err = openWorld(opt.Dir, clk, opt.Logger, "http://"+l.Addr().String(), business.Options{
-		Seed: opt.Seed, Start: first, Customers: opt.Customers, Invoices: opt.Invoices,
+		Seed: opt.Seed, Start: first, Customers: opt.Customers, Invoices: opt.Invoices, Companies: companies,
 	})
 	if err != nil {
 		return nil, err
 	}
+	_, err = os.Stat(filepath.Join(opt.Dir, looserFile))
+	s.world.looser = err == nil
 	if s.config, err = s.world.writeConfig(opt.Dir, first.Format(time.DateOnly), opt); err != nil {
 		return nil, err
 	}

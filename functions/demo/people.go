@@ -56,7 +56,7 @@ func (w *world) debts() ([][]debt, error) {
 		}
 	}
 	var out [][]debt
-	for _, b := range branches {
+	for _, b := range w.branches {
 		ledger, err := w.portal.Ledger(b.id)
 		if err != nil {
 			return nil, err
@@ -92,6 +92,9 @@ func (w *world) debts() ([][]debt, error) {
 // pay plays the customers: every group of invoices is paid in another way, by position, so that each run is the same.
 // Repeating it after an interruption does nothing twice, because each payment is a step of the sandbox.
 func (s *stage) pay(ctx context.Context) error {
+	if _, err := s.world.portal.SetChaos(invoicedsim.Chaos{Account: "ca", Step: "twice", DuplicatePercent: 100}); err != nil {
+		return err
+	}
 	groups, err := s.script()
 	if err != nil {
 		return err

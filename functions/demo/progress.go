@@ -28,6 +28,21 @@ func newProgress(out io.Writer) *progress {
 	return p
 }
 
+// say tells the reader what happens next.
+func (p *progress) say(title string, lines []string) {
+	p.end()
+	fmt.Fprintf(p.out, "\n%s\n", title)
+	for _, line := range lines {
+		fmt.Fprintf(p.out, "  - %s\n", line)
+	}
+}
+
+// note adds a line to what was told.
+func (p *progress) note(format string, args ...any) {
+	p.end()
+	fmt.Fprintf(p.out, "    "+format+"\n", args...)
+}
+
 func (p *progress) show(doing string, w *world) {
 	p.doing = doing
 	p.tick(w)
@@ -44,10 +59,10 @@ func (p *progress) tick(w *world) {
 	}
 	p.last = now
 	portal, erp := w.portal.Calls.Counts(), w.erp.Calls().Counts()
-	text := fmt.Sprintf("%4ds  %-34s portal: %d customers, %d documents written; ERP: %d calls, %d receipts and entries written",
-		int(now.Sub(p.began).Seconds()), p.doing, portal["POST /customers"], portal["POST /invoices"]+portal["POST /credit_notes"], total(erp), writes(erp))
+	text := fmt.Sprintf("%4ds  portal: %d customers, %d documents written; ERP: %d calls, %d receipts and entries written",
+		int(now.Sub(p.began).Seconds()), portal["POST /customers"], portal["POST /invoices"]+portal["POST /credit_notes"], total(erp), writes(erp))
 	if p.terminal {
-		fmt.Fprintf(p.out, "\r\x1b[K%s", text)
+		fmt.Fprintf(p.out, "\r\x1b[K%s; %s", text, p.doing)
 		return
 	}
 	fmt.Fprintln(p.out, text)

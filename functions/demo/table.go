@@ -4,134 +4,251 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 
-	"github.com/arbridge/arbridge/functions/view"
-	"github.com/arbridge/arbridge/pkg/billing"
+	invoicedsim "github.com/arbridge/arbridge/pkg/connector/invoiced/sandbox"
 	q360sim "github.com/arbridge/arbridge/pkg/connector/q360/sandbox"
 	"github.com/arbridge/arbridge/pkg/money"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
 )
 
-// book is one company in one currency, on both sides. The vendors' own ledgers say what there is; arbridge's records only
-// say which documents take part.
+// book is one company in one currency, on both sides. What there is comes from the vendors' own ledgers; why the two sides
+// are not the same comes from arbridge's records, which have to account for every cent of it.
 type book struct {
-	company   string
-	currency  money.Currency
-	posted    int // documents posted in the ERP
-	qualified int
-	inPortal  int
-	erp       money.Money // totals of the qualified documents; credits count negative
-	portal    money.Money
-	payments  money.Money // cash that settled in the portal
-	receipts  money.Money // cash receipts that arbridge posted
-	count     int         // of receipts
-	fees      money.Money // of receipts
+	company  string
+	currency money.Currency
+
+	posted   int         // documents posted in the ERP
+	inPortal int         // documents in the portal that are not voided
+	erp      money.Money // totals of those that are on both sides; credits count negative
+	apart    money.Money // what the portal's totals are above the ERP's by the records' own reasons
+	portal   money.Money
+
+	settled  money.Money // cash that came in through the portal, also if it went back after it was posted
+	waiting  money.Money // of that, without a receipt, for a reason
+	receipts money.Money // cash receipts of those payments in the ERP
+	count    int         // of receipts
+	fees     money.Money // of receipts
+	back     money.Money // money that the portal paid back, or that was taken back, after its receipt was posted
+	tasks    money.Money // what arbridge's tasks tell people to book or reverse, with the receipts' numbers
 }
 
-// difference is what is unexplained: documents plus money.
-func (b book) difference() money.Money {
-	return b.erp.Sub(b.portal).Abs().Add(b.payments.Sub(b.receipts).Abs())
+// documents is the difference of documents that no record explains.
+func (b book) documents() money.Money { return b.erp.Add(b.apart).Sub(b.portal).Abs() }
+
+// cash is the difference of money that nothing explains: payments without a receipt and without a reason, receipts of
+// another amount, money that went back without a task.
+func (b book) cash() money.Money {
+	return b.settled.Sub(b.waiting).Sub(b.receipts).Abs().Add(b.back.Sub(b.tasks).Abs())
+}
+
+// books are both sides and everything that tells them apart.
+type books struct {
+	at      map[string]*book
+	erp     q360sim.Ledger
+	portals map[string]invoicedsim.Ledger
+	records []record.Record
+	known   map[string]record.Record // by company, kind and number
+	rows    []row                    // what is out of step, or worth knowing
+	world   *world
+}
+
+func (b *books) of(company string, cur money.Currency) *book {
+	key := company + " " + string(cur)
+	if b.at[key] == nil {
+		z := money.Zero(cur)
+		b.at[key] = &book{company: company, currency: cur, erp: z, apart: z, portal: z, settled: z, waiting: z, receipts: z, fees: z, back: z, tasks: z}
+	}
+	return b.at[key]
 }
 
 // compare reads both vendors and makes the books.
-func (s *stage) compare(ctx context.Context) ([]book, []view.Row, error) {
-	books := map[string]*book{}
-	at := func(company string, cur money.Currency) *book {
-		key := company + " " + string(cur)
-		if books[key] == nil {
-			z := money.Zero(cur)
-			books[key] = &book{company: company, currency: cur, erp: z, portal: z, payments: z, receipts: z, fees: z}
-		}
-		return books[key]
+func (s *stage) compare(ctx context.Context) (*books, error) {
+	b := &books{at: map[string]*book{}, erp: s.world.erp.Ledger(), portals: map[string]invoicedsim.Ledger{}, known: map[string]record.Record{}, world: s.world}
+	var err error
+	if b.records, err = s.records(ctx); err != nil {
+		return nil, err
 	}
-	list, err := view.Records(ctx, s.platform.Store, s.platform.Engine.CompanyIDs(), view.Filter{Limit: 1_000_000})
+	for _, r := range b.records {
+		b.known[r.ID()] = r
+	}
+	for _, c := range s.world.branches {
+		l, err := s.world.portal.Ledger(c.id)
+		if err != nil {
+			return nil, err
+		}
+		b.portals[c.id] = l
+	}
+	for _, add := range []func() error{b.addDocuments, b.addMoney, b.addTasks} {
+		if err := add(); err != nil {
+			return nil, err
+		}
+	}
+	b.list()
+	return b, nil
+}
+
+// companyOf is the company with a code of the ERP.
+func (w *world) companyOf(code string) (branch, error) {
+	i := slices.IndexFunc(w.branches, func(b branch) bool { return b.code == code })
+	if i < 0 {
+		return branch{}, fmt.Errorf("company %s of the ERP takes no part", code)
+	}
+	return w.branches[i], nil
+}
+
+func amountOf(text, currency string) (money.Money, error) {
+	cur, err := money.ParseCurrency(currency)
 	if err != nil {
-		return nil, nil, err
+		return money.Money{}, err
 	}
-	inSync, left := map[string]bool{}, s.world.unposted()
-	for _, r := range list.Rows {
-		switch r.Status {
-		case record.Synced, record.Variance:
-			r.Reasons = plan.Notes(r.Reasons)
-			if r.Text = plan.Text(r.Reasons); len(r.Reasons) > 0 {
-				left = append(left, r)
-			}
-			if r.Kind == billing.KindInvoice || r.Kind == billing.KindCreditNote {
-				inSync[r.Company+" "+r.Number] = true
-			}
-		default:
-			left = append(left, r)
-		}
-	}
-	if err := s.world.addERP(at, inSync); err != nil {
-		return nil, nil, err
-	}
-	if err := s.world.addPortal(at); err != nil {
-		return nil, nil, err
-	}
-	var out []book
-	for _, key := range sortedKeys(books) {
-		out = append(out, *books[key])
-	}
-	slices.SortStableFunc(left, func(a, b view.Row) int {
-		return cmp.Or(strings.Compare(a.Company, b.Company), strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(string(a.Status), string(b.Status)),
-			strings.Compare(code(a), code(b)), strings.Compare(a.Number, b.Number))
-	})
-	return out, left, nil
+	return money.Parse(text, cur)
 }
 
-// unposted are the documents that arbridge never sees, because the ERP has not posted them.
-func (w *world) unposted() []view.Row {
-	var out []view.Row
-	for _, l := range w.erp.Ledger().Books {
-		for _, inv := range l.Invoices {
-			i := slices.IndexFunc(branches, func(b branch) bool { return b.code == l.CompanyNo })
-			if !inv.Posted && i >= 0 {
-				out = append(out, view.Row{
-					Company: branches[i].id, Kind: billing.KindInvoice, Number: inv.InvoiceNo, Status: record.Skipped,
-					Text: plan.Because(plan.NotPosted).Text(),
-				})
-			}
+// addDocuments compares each document of the portal with the posted document of the ERP that has its number.
+func (b *books) addDocuments() error {
+	totals := map[string]money.Money{}
+	for _, l := range b.erp.Books {
+		c, err := b.world.companyOf(l.CompanyNo)
+		if err != nil {
+			return err
 		}
-	}
-	return out
-}
-
-func (w *world) addERP(at func(string, money.Currency) *book, inSync map[string]bool) error {
-	for _, l := range w.erp.Ledger().Books {
-		i := slices.IndexFunc(branches, func(b branch) bool { return b.code == l.CompanyNo })
-		cur, err := money.ParseCurrency(l.Currency)
-		if err != nil || i < 0 {
-			return fmt.Errorf("ledger of company %s in %s: %w", l.CompanyNo, l.Currency, err)
-		}
-		b := at(branches[i].id, cur)
 		for _, inv := range l.Invoices {
 			if !inv.Posted {
 				continue
 			}
-			b.posted++
-			if inSync[branches[i].id+" "+inv.InvoiceNo] {
-				total, err := money.FromDecimal(inv.Total.Decimal, cur)
-				if err != nil {
-					return err
-				}
-				b.qualified++
-				b.erp = b.erp.Add(total)
+			total, err := amountOf(inv.Total.String(), l.Currency)
+			if err != nil {
+				return err
 			}
+			b.of(c.id, total.Currency()).posted++
+			totals[c.id+" "+inv.InvoiceNo] = total
 		}
-		for _, r := range l.Receipts {
-			if !strings.HasPrefix(r.Reference, "IVD-") {
+	}
+	for _, c := range b.world.branches {
+		l := b.portals[c.id]
+		for i, d := range append(l.Invoices[:len(l.Invoices):len(l.Invoices)], l.CreditNotes...) {
+			if d.Status == "voided" {
 				continue
 			}
-			if err := b.addReceipt(r); err != nil {
+			amount, err := amountOf(d.Total, d.Currency)
+			if err != nil {
+				return err
+			}
+			if i >= len(l.Invoices) {
+				amount = amount.Neg()
+			}
+			k := b.of(c.id, amount.Currency())
+			k.inPortal++
+			k.portal = k.portal.Add(amount)
+			if total, ok := totals[c.id+" "+d.Number]; ok {
+				k.erp = k.erp.Add(total)
+			}
+			k.apart = k.apart.Add(b.apart(c.id, d.Number, amount))
+		}
+	}
+	return nil
+}
+
+// apart is how much a document of the portal is above that of the ERP, as its record says.
+func (b *books) apart(company, number string, amount money.Money) money.Money {
+	zero := money.Zero(amount.Currency())
+	rec := b.known[record.ID(company, "invoice", number)]
+	for _, r := range rec.Reasons {
+		switch r.Code {
+		case plan.ChangedWhenPaid:
+			was, err := parseMoney(r.Params["portal"])
+			now, err2 := parseMoney(r.Params["total"])
+			if err == nil && err2 == nil {
+				return was.Sub(now)
+			}
+		case plan.NoLongerPosted, plan.GoneInERP, plan.GoneWhenPaid:
+			if was, err := amountOf(rec.PortalTotal, rec.Currency); err == nil {
+				return was
+			}
+		}
+	}
+	return zero
+}
+
+// parseMoney reads an amount with its currency, as reasons have it.
+func parseMoney(text string) (money.Money, error) {
+	amount, currency, _ := strings.Cut(text, " ")
+	return amountOf(amount, currency)
+}
+
+// paymentOf is the portal's id of the payment that a receipt of the ERP was posted for; "" for other receipts.
+func (b *books) paymentOf(company string, r q360sim.LedgerReceipt) string {
+	if id, ok := strings.CutPrefix(r.Reference, "IVD-"); ok {
+		id, _, _ = strings.Cut(id, "-")
+		return id
+	}
+	for _, rec := range b.records {
+		if rec.Company == company && slices.ContainsFunc(rec.Receipts, func(x record.Receipt) bool { return x.Number == r.ReceiptNo }) {
+			return rec.SourceID // one that was keyed in by hand
+		}
+	}
+	return ""
+}
+
+// addMoney compares the payments of the portal with the receipts of the ERP.
+func (b *books) addMoney() error {
+	posted := map[string]bool{}
+	for _, l := range b.erp.Books {
+		c, err := b.world.companyOf(l.CompanyNo)
+		if err != nil {
+			return err
+		}
+		cur, err := money.ParseCurrency(l.Currency)
+		if err != nil {
+			return err
+		}
+		for _, r := range l.Receipts {
+			if id := b.paymentOf(c.id, r); id != "" {
+				posted[c.id+" "+id] = true
+				if err := b.of(c.id, cur).addReceipt(r); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for _, c := range b.world.branches {
+		for _, p := range b.portals[c.id].Payments {
+			if err := b.addPayment(c.id, p, posted[c.id+" "+strconv.FormatInt(p.ID, 10)]); err != nil {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+func (b *books) addPayment(company string, p invoicedsim.LedgerPayment, posted bool) error {
+	amount, err := amountOf(p.Amount, p.Currency)
+	if err != nil {
+		return err
+	}
+	gone := p.Voided || p.Status == "failed"
+	if amount.IsZero() || p.Status == "pending" || gone && !posted {
+		return nil // no cash came
+	}
+	k := b.of(company, amount.Currency())
+	k.settled = k.settled.Add(amount)
+	rec := b.known[record.ID(company, "payment", strconv.FormatInt(p.ID, 10))]
+	switch {
+	case !posted && rec.Status != record.Synced && rec.Summary != "":
+		k.waiting = k.waiting.Add(amount)
+	case gone:
+		k.back = k.back.Add(amount)
+	case p.Refunded != "":
+		back, err := amountOf(p.Refunded, p.Currency)
+		if err != nil {
+			return err
+		}
+		k.back = k.back.Add(back)
 	}
 	return nil
 }
@@ -158,150 +275,73 @@ func (b *book) addReceipt(r q360sim.LedgerReceipt) error {
 	return err
 }
 
-func (w *world) addPortal(at func(string, money.Currency) *book) error {
-	for _, b := range branches {
-		l, err := w.portal.Ledger(b.id)
-		if err != nil {
-			return err
+// addTasks adds what arbridge tells people to do about money that went back, if the receipt it names is in the ERP.
+func (b *books) addTasks() error {
+	numbers := map[string]bool{}
+	for _, l := range b.erp.Books {
+		for _, r := range l.Receipts {
+			numbers[r.ReceiptNo] = true
 		}
-		for _, d := range l.Invoices {
-			if err := addDocument(at, b.id, d.Currency, d.Status, d.Total, false); err != nil {
-				return err
+	}
+	for _, rec := range b.records {
+		for _, r := range rec.Reasons {
+			switch r.Code {
+			case plan.ReversedAfter, plan.Refunded, plan.RefundedWhole:
+				amount, err := parseMoney(r.Params["amount"])
+				if err != nil {
+					return err
+				}
+				if named := strings.Split(r.Params["receipt"], ", "); !slices.ContainsFunc(named, func(n string) bool { return !numbers[n] }) {
+					k := b.of(rec.Company, amount.Currency())
+					k.tasks = k.tasks.Add(amount)
+				}
 			}
-		}
-		for _, d := range l.CreditNotes {
-			if err := addDocument(at, b.id, d.Currency, d.Status, d.Total, true); err != nil {
-				return err
-			}
-		}
-		for _, p := range l.Payments {
-			if p.Voided || p.Status != "succeeded" {
-				continue
-			}
-			cur, err := money.ParseCurrency(p.Currency)
-			if err != nil {
-				return err
-			}
-			amount, err := money.Parse(p.Amount, cur)
-			if err != nil {
-				return err
-			}
-			k := at(b.id, cur)
-			k.payments = k.payments.Add(amount)
 		}
 	}
 	return nil
 }
 
-func addDocument(at func(string, money.Currency) *book, company, currency, status, total string, credit bool) error {
-	if status == "voided" {
-		return nil
-	}
-	cur, err := money.ParseCurrency(currency)
-	if err != nil {
-		return err
-	}
-	amount, err := money.Parse(total, cur)
-	if err != nil {
-		return err
-	}
-	if credit {
-		amount = amount.Neg()
-	}
-	b := at(company, cur)
-	b.inPortal++
-	b.portal = b.portal.Add(amount)
-	return nil
-}
-
-// print writes the table and everything that is not in step, and reports whether both sides agree.
-func printBooks(out io.Writer, books []book, left []view.Row) bool {
-	agree := true
-	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "company\tcurrency\tposted\tqualified\tin portal\tERP total\tportal total\tpayments\treceipts\tno.\tof that fees\tdifference\t")
-	for _, b := range books {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t\n", b.company, b.currency, b.posted, b.qualified, b.inPortal,
-			b.erp.Amount(), b.portal.Amount(), b.payments.Amount(), b.receipts.Amount(), b.count, b.fees.Amount(), b.difference().Amount())
-		agree = agree && b.difference().IsZero() && b.qualified == b.inPortal
-	}
-	_ = t.Flush() // the terminal, or what stands in for it
-	step, not := divide(left)
-	fmt.Fprintln(out, "\nNot in step, with the reason:")
-	printLeft(out, not)
-	fmt.Fprintln(out, "\nIn step, and worth knowing:")
-	printLeft(out, step)
-	return agree
-}
-
-// divide tells the records that are in step from the rest.
-func divide(rows []view.Row) (step, not []view.Row) {
-	for _, r := range rows {
+// list makes the rows of what is out of step, or worth knowing.
+func (b *books) list() {
+	b.rows = b.unposted()
+	for _, r := range b.records {
+		reasons := r.Reasons
 		if r.Status == record.Synced || r.Status == record.Variance {
-			step = append(step, r)
-		} else {
-			not = append(not, r)
+			reasons = plan.Without(plan.Notes(reasons), plan.MailUnknown) // by chance, and told apart
 		}
+		if len(reasons) == 0 && (r.Status == record.Synced || r.Status == record.Variance) {
+			continue
+		}
+		kind := string(r.Kind)
+		if r.PortalKind == "credit_note" {
+			kind = "credit_note"
+		}
+		b.rows = append(b.rows, row{
+			company: r.Company, kind: kind, number: r.SourceID, status: r.Status, reasons: reasons, text: plan.Text(reasons), currency: r.Currency, amount: r.PortalTotal,
+		})
 	}
-	return step, not
+	slices.SortFunc(b.rows, func(x, y row) int {
+		return cmp.Or(strings.Compare(x.kind, y.kind), strings.Compare(string(x.status), string(y.status)), strings.Compare(x.code(), y.code()),
+			b.rank(x.company)-b.rank(y.company), strings.Compare(x.number, y.number))
+	})
 }
 
-// code is what groups records: the codes of their reasons, or the words where there are none.
-func code(r view.Row) string {
-	if len(r.Reasons) == 0 {
-		return r.Text
-	}
-	codes := ""
-	for _, reason := range r.Reasons {
-		codes += string(reason.Code) + " "
-	}
-	return codes
+func (b *books) rank(company string) int {
+	return slices.IndexFunc(b.world.branches, func(c branch) bool { return c.id == company })
 }
 
-// printLeft groups records by company, kind, status and reason, with the words of the first.
-func printLeft(out io.Writer, left []view.Row) {
-	for len(left) > 0 {
-		first, n := left[0], 0
-		for n < len(left) && left[n].Company == first.Company && left[n].Kind == first.Kind && left[n].Status == first.Status && code(left[n]) == code(first) {
-			n++
+// unposted are the documents that arbridge never sees, because the ERP has not posted them.
+func (b *books) unposted() []row {
+	var out []row
+	for _, l := range b.erp.Books {
+		c, err := b.world.companyOf(l.CompanyNo)
+		for _, inv := range l.Invoices {
+			if _, seen := b.known[record.ID(c.id, "invoice", inv.InvoiceNo)]; err == nil && !inv.Posted && !seen {
+				out = append(out, row{company: c.id, kind: "invoice", number: inv.InvoiceNo, status: record.Skipped, text: plan.Because(plan.NotPosted).Text()})
+			}
 		}
-		numbers := make([]string, n)
-		for i, r := range left[:n] {
-			numbers[i] = r.Number
-		}
-		text := first.Text
-		if n > 1 && text != left[n-1].Text {
-			text += " (and the like)"
-		}
-		fmt.Fprintf(out, "  %-3s %3d %-13s %-16s %s\n", first.Company, n, strings.ReplaceAll(string(first.Kind), "_", " ")+plural(n),
-			strings.ReplaceAll(string(first.Status), "_", " ")+":", text)
-		if first.Kind == billing.KindPayment { // their ids are the portal's and say nothing to a reader
-			numbers = sums(left[:n])
-		}
-		for line := range slices.Chunk(numbers, 14) {
-			fmt.Fprintf(out, "          %s\n", strings.Join(line, " "))
-		}
-		left = left[n:]
-	}
-}
-
-// sums are the amounts of payments, by currency.
-func sums(rows []view.Row) []string {
-	byCurrency := map[string]money.Money{}
-	for _, r := range rows {
-		if amount, err := money.Parse(r.PortalTotal, money.Currency(r.Currency)); err == nil {
-			byCurrency[r.Currency] = byCurrency[r.Currency].Add(amount)
-		}
-	}
-	var out []string
-	for _, cur := range sortedKeys(byCurrency) {
-		out = append(out, byCurrency[cur].String())
 	}
 	return out
 }
 
-func plural(n int) string {
-	if n == 1 {
-		return ""
-	}
-	return "s"
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -62,6 +62,9 @@ func (c *keptClock) move(d time.Duration) error {
 	return nil
 }
 
+// until moves the time forward to a moment, if that is to come.
+func (c *keptClock) until(at time.Time) error { return c.move(at.Sub(c.Now())) }
+
 func (c *keptClock) write(at time.Time) error {
 	if err := os.WriteFile(c.file+".next", []byte(at.Format(time.RFC3339Nano)), 0o600); err != nil {
 		return fmt.Errorf("the demo's clock: %w", err)

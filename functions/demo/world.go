@@ -18,31 +18,6 @@ import (
 	"github.com/arbridge/arbridge/pkg/server"
 )
 
-// branch is one company of the demo business: its ERP code and its portal account.
-type branch struct {
-	id, code, currency, zone string
-	banks                    map[string]string // currency to bank GL account
-	settings                 string            // what makes this company different, as YAML
-}
-
-// branches are the companies of the demo (q360-api 5.5): each with another currency, another time zone and other settings.
-var branches = []branch{
-	{"us", "01", "USD", "America/New_York", map[string]string{"USD": "1010", "EUR": "1030", "GBP": "1040", "CAD": "1020"},
-		"contacts.roles: [AP, AR]\n      invoices.lines_without_pdf: detail"},
-	{"ca", "02", "CAD", "America/Toronto", map[string]string{"CAD": "1020", "USD": "1010"},
-		"contacts.roles: [ALL]\n      invoices.lines_without_pdf: summary\n      fees.strategy: gl_line"},
-	{"eu", "03", "EUR", "Europe/Dublin", map[string]string{"EUR": "1030", "GBP": "1040"},
-		"contacts.roles: [AP]\n      invoices.variance: \"0.05\"\n      customers.address_source: main_site"},
-}
-
-const (
-	erpUser     = "arbridge"
-	erpPassword = "sandbox-only"
-)
-
-func apiKey(id string) string     { return "key-" + id + "-sandbox-only" }
-func hookSecret(id string) string { return "hook-" + id + "-sandbox-only" }
-
 // world is the two vendors, each on its own loopback port, with state that outlives the process.
 type world struct {
 	erp       *q360sim.Server
@@ -53,11 +28,17 @@ type world struct {
 	portalLis net.Listener
 	business  *business.Business
 	clock     clock.Clock
+	branches  []branch
+	story     bool // the business has companies and settings that show every feature
+	looser    bool // the pilot's rule was loosened
 }
 
 // openWorld opens the vendors' state in dir and seeds the business the first time. hook is the address that webhooks go to.
 func openWorld(dir string, clk clock.Clock, log *slog.Logger, hook string, opt business.Options) (*world, error) {
-	w := &world{clock: clk}
+	w := &world{clock: clk, branches: branches, story: opt.Companies > len(branches)}
+	if w.story {
+		w.branches = append(w.branches[:len(branches):len(branches)], pilots...)
+	}
 	site, err := time.LoadLocation("America/New_York")
 	if err != nil {
 		return nil, fmt.Errorf("time zones: %w", err)
@@ -80,7 +61,7 @@ func openWorld(dir string, clk clock.Clock, log *slog.Logger, hook string, opt b
 		return nil, err
 	}
 	w.erpURL, w.portalURL = "http://"+w.erpLis.Addr().String(), "http://"+w.portalLis.Addr().String()
-	accounts, err := accounts(hook)
+	accounts, err := w.accounts(hook)
 	if err != nil {
 		return nil, err
 	}
@@ -90,9 +71,9 @@ func openWorld(dir string, clk clock.Clock, log *slog.Logger, hook string, opt b
 	return w, err
 }
 
-func accounts(hook string) ([]invoicedsim.Account, error) {
+func (w *world) accounts(hook string) ([]invoicedsim.Account, error) {
 	var out []invoicedsim.Account
-	for _, b := range branches {
+	for _, b := range w.branches {
 		zone, err := time.LoadLocation(b.zone)
 		if err != nil {
 			return nil, fmt.Errorf("time zones: %w", err)
@@ -133,54 +114,4 @@ func (w *world) run(ctx context.Context) error {
 		}
 	}
 	return errors.Join(append(errs, w.erp.Close(), w.portal.Close())...)
-}
-
-// writeConfig writes the configuration and the secrets that arbridge runs on, for people to read and for the other
-// commands to use.
-func (w *world) writeConfig(dir, start string, opt Options) (string, error) {
-	secrets := filepath.Join(dir, "secrets")
-	if err := os.MkdirAll(secrets, 0o700); err != nil {
-		return "", fmt.Errorf("secrets: %w", err)
-	}
-	files := map[string]string{"q360-api-user": fmt.Sprintf(`{"user":%q,"password":%q}`, erpUser, erpPassword)}
-	text := &strings.Builder{}
-	fmt.Fprintf(text, "# Written by the demo at each start. The settings are explained in infra/docs/settings.md.\n")
-	fmt.Fprintf(text, "deployment:\n  settings: {schedule.poll: %s, schedule.gap_fill: 1m}\nsecrets: {dir: secrets}\ncompanies:\n", max(opt.Tick, time.Minute))
-	for _, b := range branches {
-		files["invoiced-"+b.id+"-api-key"], files["invoiced-"+b.id+"-webhook"] = apiKey(b.id), hookSecret(b.id)
-		b.write(text, w, start)
-		if opt.NoFiles {
-			fmt.Fprintln(text, "      documents.attach: false")
-		}
-		if opt.Faults {
-			fmt.Fprintln(text, "      payments.attempts: 10 # so many are lost that two would leave some to a person")
-		}
-	}
-	for name, value := range files {
-		if err := os.WriteFile(filepath.Join(secrets, name), []byte(value), 0o600); err != nil {
-			return "", fmt.Errorf("secrets: %w", err)
-		}
-	}
-	path := filepath.Join(dir, "config.yaml")
-	return path, os.WriteFile(path, []byte(text.String()), 0o600)
-}
-
-func (b branch) write(text *strings.Builder, w *world, start string) {
-	fmt.Fprintf(text, `  - id: %s
-    q360: {base_url: %q, credentials_secret: q360-api-user}
-    invoiced: {base_url: %q, api_key_secret: invoiced-%s-api-key, webhook_secret: invoiced-%s-webhook}
-    settings:
-      company.mode: live
-      company.q360_company: %q
-      company.time_zone: %s
-      company.currency: %s
-      qualify.start_date: %s
-      payments.methods_map: {credit_card: CARD, ach: ACH, direct_debit: ACH}
-      payments.gl_accounts: {`, b.id, w.erpURL, w.portalURL, b.id, b.id, b.code, b.zone, b.currency, start)
-	sep := ""
-	for _, cur := range sortedKeys(b.banks) {
-		fmt.Fprintf(text, "%s%s: %q", sep, cur, b.banks[cur])
-		sep = ", "
-	}
-	fmt.Fprintf(text, "}\n      fees.gl_account: \"4950\"\n      limits.q360_rps: 100\n      limits.invoiced_rps: 100\n      limits.invoiced_parallel: 8\n      limits.q360_parallel: 8\n      %s\n", b.settings)
 }
