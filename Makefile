@@ -9,9 +9,14 @@ GO ?= go
 BUILD := .build
 DATA ?= .data/run
 DEMO_DATA ?= .data/demo
+IMAGE ?= ko.local/arbridge
+TAG ?= dev
+SBOM ?= $(BUILD)/sbom
 
 # Tools run at a fixed version and leave go.mod alone.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GITLEAKS := github.com/zricethezav/gitleaks/v8@v8.30.1
+KO := github.com/google/ko@v0.19.1
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .PHONY: help
@@ -59,6 +64,19 @@ check-static:
 .PHONY: lint
 lint: ## Run golangci-lint (.golangci.yaml); the first run builds it
 	$(GO) run $(GOLANGCI) run ./...
+
+.PHONY: scan
+scan: ## Look for secrets in everything that was ever committed (.gitleaks.toml)
+	$(GO) run $(GITLEAKS) $(if $(wildcard .git),git,dir) . --no-banner --redact --log-level warn
+
+.PHONY: image
+image: ## Build and push the container image IMAGE with tag TAG and its SBOM; prints it by digest
+	@KO_DOCKER_REPO=$(IMAGE) KO_CONFIG_PATH=infra/image/ko.yaml $(GO) run $(KO) build --bare --tags $(TAG) --sbom spdx --sbom-dir $(SBOM) ./functions/arbridge
+
+.PHONY: tf-check
+tf-check: ## Check Terraform without a cloud: format, validation, tests, and each environment's plan against the code
+	terraform/check.sh $(BUILD)/plans
+	ARBRIDGE_PLANS=$(abspath $(BUILD)/plans) $(GO) test -count=1 ./pkg/infra
 
 .PHONY: generate
 generate: ## Write the generated files again

@@ -25,6 +25,25 @@ const (
 // Topics lists every topic.
 var Topics = []string{TopicTicks, TopicTasks, TopicEvents}
 
+// Subscription is a push subscription as it has to be: Terraform makes it so, and a test compares the two.
+type Subscription struct {
+	Topic, Function        string
+	AckDeadline            time.Duration // also the longest a handler may take
+	MinBackoff, MaxBackoff time.Duration // before a message that was not acknowledged comes again
+	MaxAttempts            int           // before it becomes a dead letter
+}
+
+// Name is the subscription's name; its dead letters go to a topic and a subscription of that name and "-dead".
+func (s Subscription) Name() string { return s.Topic + "-" + s.Function }
+
+// Subscriptions lists every push subscription. All are ordered. An acknowledgement is never long in coming for want of a
+// vendor: work that has to wait is parked in the store (gcp-go-stack 5.1).
+var Subscriptions = []Subscription{
+	{TopicTicks, "poll", 600 * time.Second, 10 * time.Second, 600 * time.Second, 10},
+	{TopicTasks, "sync", 600 * time.Second, 10 * time.Second, 600 * time.Second, 10},
+	{TopicEvents, "receipt", 600 * time.Second, 10 * time.Second, 600 * time.Second, 10},
+}
+
 // MaxMessage is the largest message in bytes; messages are references, never documents.
 const MaxMessage = 64 << 10
 
