@@ -15,7 +15,7 @@ const featuresPage = "infra/docs/features.md"
 // featureIDs are the features that must have a proven row. F19 was never given.
 func featureIDs() []string {
 	var ids []string
-	for _, span := range [][2]int{{1, 18}, {20, 27}, {40, 44}, {48, 48}} {
+	for _, span := range [][2]int{{1, 18}, {20, 27}, {40, 44}, {46, 49}} {
 		for n := span[0]; n <= span[1]; n++ {
 			ids = append(ids, fmt.Sprintf("F%02d", n))
 		}

@@ -1,7 +1,6 @@
 package archtest
 
 import (
-	"fmt"
 	"go/ast"
 	"go/token"
 	"io/fs"
@@ -13,20 +12,6 @@ import (
 
 	"github.com/arbridge/arbridge/pkg/settings"
 )
-
-// unflipped are the settings that no test flips, with the reason. The list may only shrink: an entry for a setting that
-// is flipped is an error.
-func unflipped() map[string]string {
-	const pace = "handed as a number to the vendor's client; pkg/httpx proves there that pace and parallel calls are kept"
-	return map[string]string{
-		"limits.q360_parallel": pace, "limits.q360_rps": pace, "limits.invoiced_parallel": pace, "limits.invoiced_rps": pace,
-		"notify.digest":           "read and validated; the digest is not built yet (F49)",
-		"notify.recipients":       "read and validated; the digest is not built yet (F49)",
-		"schedule.reconcile":      "read and validated; the reconciliation is not built yet (F47)",
-		"schedule.poll":           "the distance of real ticks of a whole process; its tests tick by hand",
-		"retention.payloads_days": "read and validated; nothing removes payloads yet",
-	}
-}
 
 // declaredIn is where the typed fields are; a comment behind each field names its setting.
 const declaredIn = "pkg/settings/resolved.go"
@@ -141,23 +126,6 @@ func unproven(tree *Tree, keys []string, data map[string]string) []string {
 	return out
 }
 
-// ratchet compares what is unproven with what is excused.
-func ratchet(unproven []string, excused map[string]string) []string {
-	var out []string
-	for _, key := range unproven {
-		if excused[key] == "" {
-			out = append(out, key+": no test sets it: flip it in a test that shows its effect")
-		}
-	}
-	for key, reason := range excused {
-		if !slices.Contains(unproven, key) {
-			out = append(out, fmt.Sprintf("%s: the exception (%s) excuses nothing: remove it", key, reason))
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
 // testData are the text files below testdata folders.
 func testData(t *testing.T, root string) map[string]string {
 	t.Helper()
@@ -196,8 +164,8 @@ func TestEverySettingIsFlipped(t *testing.T) {
 			t.Errorf("%s has no field in %s whose comment begins with it", s.Key, declaredIn)
 		}
 	}
-	for _, problem := range ratchet(unproven(tree, keys, testData(t, root)), unflipped()) {
-		t.Error(problem)
+	for _, key := range unproven(tree, keys, testData(t, root)) {
+		t.Errorf("%s: no test sets it: flip it in a test that shows its effect", key)
 	}
 }
 
@@ -230,12 +198,5 @@ func TestUnflippedSettingsAreFound(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
-	}
-	got := strings.Join(ratchet([]string{"a.b", "c.d"}, map[string]string{"c.d": "later", "e.f": "done"}), "\n")
-	if want := "a.b: no test sets it: flip it in a test that shows its effect\ne.f: the exception (done) excuses nothing: remove it"; got != want {
-		t.Errorf("got %s", got)
-	}
-	if got := ratchet([]string{"a.b"}, map[string]string{"a.b": ""}); len(got) != 1 {
-		t.Errorf("an exception without a reason excuses: %q", got)
 	}
 }

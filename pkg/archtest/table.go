@@ -24,6 +24,7 @@ const (
 	cloudSDK  = "cloud.google.com/go"
 	fakeGCS   = "github.com/fsouza/fake-gcs-server"
 	mail      = "github.com/wneessen/go-mail"
+	otel      = "go.opentelemetry.io"
 )
 
 // testModules may be used by every test.
@@ -54,7 +55,10 @@ func coreRows() []row {
 		{pkg: "pkg/plan", module: []string{"pkg/billing", "pkg/money", "pkg/settings"}, third: []string{decimals}},
 		{pkg: "pkg/clock"},
 		{pkg: "pkg/logging"},
-		{pkg: "pkg/server", module: []string{"pkg/clock", "pkg/logging"}},
+		{pkg: "pkg/meter"},
+		{pkg: "pkg/server", module: []string{"pkg/clock", "pkg/logging", "pkg/meter"}},
+		{pkg: "pkg/telemetry", module: []string{"pkg/clock", "pkg/logging", "pkg/meter"}, third: []string{otel, grpc}},
+		{pkg: "pkg/telemetry/telemetrytest", third: []string{otel, grpc, protobuf}, support: true},
 	}
 }
 
@@ -118,17 +122,19 @@ func serviceRows() []row {
 // engineRows put the parts together: contracts, never implementations.
 func engineRows() []row {
 	contracts := []string{"pkg/store", "pkg/bus", "pkg/blob", "pkg/secret", "pkg/connector"}
-	values := []string{"pkg/billing", "pkg/money", "pkg/settings", "pkg/plan", "pkg/record", "pkg/clock", "pkg/logging"}
+	values := []string{"pkg/billing", "pkg/money", "pkg/settings", "pkg/plan", "pkg/record", "pkg/clock", "pkg/logging", "pkg/meter"}
 	journalled := slices.Concat(contracts, values, []string{"pkg/journal"})
 	return []row{
 		{pkg: "pkg/record", module: []string{"pkg/billing", "pkg/money", "pkg/settings", "pkg/plan", "pkg/store"}},
 		{pkg: "pkg/journal", module: []string{"pkg/billing", "pkg/money", "pkg/plan", "pkg/record", "pkg/store", "pkg/clock"}},
 		{pkg: "pkg/engine/enginetest", module: slices.Concat(journalled, []string{"pkg/engine"}), third: []string{decimals}, support: true},
 		{pkg: "pkg/engine/...", module: slices.Concat(journalled, []string{"pkg/engine/..."}), third: []string{decimals, syncx}},
+		{pkg: "pkg/retention", module: []string{"pkg/billing", "pkg/blob", "pkg/clock", "pkg/journal", "pkg/record", "pkg/store"}},
 		{pkg: "pkg/schedule", module: []string{"pkg/clock", "pkg/record", "pkg/store"}},
 		{pkg: "pkg/issue", module: slices.Concat(values, []string{"pkg/store"}), third: []string{decimals}},
 		{pkg: "pkg/digest", module: slices.Concat(values, []string{"pkg/store", "pkg/secret", "pkg/issue"}), third: []string{decimals, mail}},
 		{pkg: "pkg/reconcile/...", module: slices.Concat(journalled, []string{"pkg/reconcile/..."}), third: []string{decimals, syncx}},
+		{pkg: "pkg/gauge", module: []string{"pkg/clock", "pkg/issue", "pkg/journal", "pkg/meter", "pkg/record", "pkg/schedule", "pkg/store"}},
 		{pkg: "pkg/config/...", module: []string{"pkg/settings", "pkg/money", "pkg/secret"}, third: []string{yaml}},
 		{pkg: "pkg/route/...", third: []string{syncx}, module: slices.Concat(journalled, []string{"pkg/engine/...", "pkg/reconcile/...",
 			"pkg/route/...", "pkg/config/...", "pkg/connector/*/...", "pkg/httpx", "pkg/oauth"})},
@@ -141,9 +147,12 @@ func outerRows() []row {
 	all := []string{"pkg/...", "functions/..."}
 	return []row{
 		{pkg: "pkg"}, // the tour of the packages
+		{pkg: "pkg/infra", module: []string{"pkg/bus", "pkg/config", "pkg/meter", "pkg/store"}, test: []string{googleAPI, yaml}},
 		{pkg: "pkg/archtest", third: nil},
 		{pkg: "pkg/demo/...", module: all, third: []string{decimals, syncx}, std: []string{"os/exec"}},
 		{pkg: "pkg/bench/...", module: all, third: []string{decimals, syncx}, std: []string{"os/exec"}},
+		{pkg: "functions/localcloud", module: all, sandboxes: true, std: []string{"os/exec", "net/http/httptest", "testing"}, support: true,
+			third: []string{cloudSDK, googleAPI, grpc, protobuf, fakeGCS}},
 		{pkg: "functions/...", module: all, sandboxes: true, std: []string{"database/sql", "os/exec"}, test: []string{fakeGCS},
 			third: []string{cobra, framework, cloudSDK, googleAPI, grpc, protobuf, gax, syncx, rate, decimals, yaml, sqlite}},
 	}
