@@ -265,7 +265,7 @@ func (e *Engine) syncFile(ctx context.Context, c *Company, number string, fresh 
 		return w.waitForInvoice(ctx)
 	}
 	if w.rec.Attachment != nil && w.rec.Written != w.rec.Seen { // found in an earlier look
-		return e.attach(ctx, w, inv, fresh && !w.interrupted())
+		return e.attach(ctx, w, inv, fresh && !w.interrupted(), false)
 	}
 	return e.compareFile(ctx, w, inv)
 }
@@ -287,7 +287,7 @@ func (e *Engine) compareFile(ctx context.Context, w *work, inv record.Record) er
 	if w.seen = w.rec.Seen; w.rec.Written == w.rec.Seen {
 		return w.attached(ctx, inv, "")
 	}
-	return e.attach(ctx, w, inv, false)
+	return e.attach(ctx, w, inv, false, true)
 }
 
 // waitForInvoice parks a file whose invoice is not in the portal. It is brought over with the invoice; looking now and
@@ -361,8 +361,9 @@ func (e *Engine) wakeForLines(ctx context.Context, c *Company, inv record.Record
 	return true, nil
 }
 
-// attach puts the file on the portal's document beside what others put there.
-func (e *Engine) attach(ctx context.Context, w *work, inv record.Record, fresh bool) error {
+// attach puts the file on the portal's document beside what others put there. fetched says that the ERP was asked for the
+// file just now.
+func (e *Engine) attach(ctx context.Context, w *work, inv record.Record, fresh, fetched bool) error {
 	files := w.c.Portal.(connector.Files) // carriesFiles asked
 	var have []connector.Attachment
 	if !fresh {
@@ -373,13 +374,13 @@ func (e *Engine) attach(ctx context.Context, w *work, inv record.Record, fresh b
 	}
 	a := w.rec.Attachment
 	if id, there := attachedAs(have, *a); there {
-		w.settle(ctx, id)
+		w.closeOpen(ctx, id)
 		return w.attached(ctx, inv, id)
 	}
 	body := plan.Attachment{Name: a.Name, SHA256: a.SHA256, Size: a.Size}
 	upload := plan.Upload(w.rec.SourceID, body)
 	id, err := e.upload(ctx, w, files, upload, *a)
-	if errors.Is(err, blob.ErrNotFound) { // its days were over before it could go
+	if errors.Is(err, blob.ErrNotFound) && !fetched { // its days were over before it could go
 		a.Modified = store.Time{} // so that it is downloaded again
 		return e.compareFile(ctx, w, inv)
 	}

@@ -380,6 +380,25 @@ func TestKeptFileIsGone(t *testing.T) {
 	}
 }
 
+// TestKeptFileCanNotBeOpened: a bucket that takes a file and does not give it back is no reason to ask the ERP for ever. The
+// file is tried again later.
+func TestKeptFileCanNotBeOpened(t *testing.T) {
+	f := attaching(t)
+	f.bill()
+	f.ERP.PutFile("1", file("D1", 0), pdf("one"))
+	f.Blobs.Hide(true)
+	f.tick()
+	f.want(billing.KindInvoice, "1", record.Synced, "")
+	f.want(billing.KindDocument, "1", record.Scheduled, plan.VendorDown)
+	if n := f.ERP.Count("Download"); n > 2 {
+		t.Errorf("downloaded %d times", n)
+	}
+	f.Blobs.Hide(false)
+	f.run(5 * time.Minute)
+	f.want(billing.KindDocument, "1", record.Synced, "")
+	f.wantAttached("1", string(pdf("one")))
+}
+
 // TestERPDoesNotGiveFiles: for a while the invoice is tried again, so that it goes over as it should; then it goes without.
 func TestERPDoesNotGiveFiles(t *testing.T) {
 	for _, required := range []bool{false, true} {

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/connector"
 	"github.com/arbridge/arbridge/pkg/journal"
 	"github.com/arbridge/arbridge/pkg/meter"
 	"github.com/arbridge/arbridge/pkg/plan"
+	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/store"
 )
 
@@ -175,4 +179,99 @@ func (e *Engine) start(ctx context.Context, entry *journal.Entry, w *work) error
 		}
 	}
 	return errLost
+}
+
+// regainReceipts finds the receipts that an interrupted run posted without getting to remember them, before a payment that
+// was taken back is let go: somebody has to reverse them.
+func (e *Engine) regainReceipts(ctx context.Context, w *work, in *plan.PaymentInput) error {
+	for n := 0; ; n++ {
+		reference := plan.Reference(w.c.Settings, in.Payment.ID, n)
+		entry, err := e.journal.Get(ctx, journalKey(w.c, plan.ReceiptKey(reference)))
+		if err != nil || entry == nil {
+			return err
+		}
+		if _, known := in.Posted[reference]; known || entry.Attempts == 0 || entry.State == journal.Refused {
+			continue
+		}
+		found, err := w.c.ERP.FindReceipts(ctx, reference)
+		if err != nil {
+			return err
+		}
+		now := e.clock.Now()
+		if len(found) == 0 && entry.Open() && now.Before(entry.StartedAt.Add(e.settled())) {
+			return openError{now.Add(e.opt.ReceiptChecks[0])}
+		}
+		for _, r := range found {
+			if err := e.closeReceipt(ctx, w, entry, r); err != nil {
+				return err
+			}
+			w.rec.Currency = string(r.Amount.Currency())
+			w.addReceipt(r, r.Number, "found in the ERP")
+			in.Posted[reference] = r
+		}
+	}
+}
+
+// closeReceipt ends the effects of a receipt that is in the ERP, when nothing more is to be sent of it: its header is there,
+// and so are its lines, or they are not and will not come any more. An answer may still be on its way for a while.
+func (e *Engine) closeReceipt(ctx context.Context, w *work, header *journal.Entry, r billing.Receipt) error {
+	if header != nil && header.Open() {
+		if err := e.journal.Finish(ctx, header, r.Number); err != nil {
+			return err
+		}
+	}
+	lines, err := e.journal.Get(ctx, journalKey(w.c, plan.ReceiptKey(r.Reference))+"/lines")
+	if err != nil || lines == nil || !lines.Open() {
+		return err
+	}
+	if whole(r) {
+		return e.journal.Finish(ctx, lines, r.Number)
+	}
+	if now := e.clock.Now(); now.Before(lines.StartedAt.Add(e.settled())) {
+		return openError{now.Add(e.opt.ReceiptChecks[0])}
+	}
+	return e.journal.Refuse(ctx, lines, errors.New("not all of them arrived, and no more are to be sent"))
+}
+
+// whole reports whether the lines of a receipt account for all of it.
+func whole(r billing.Receipt) bool {
+	for _, l := range r.Lines {
+		r.Amount = r.Amount.Sub(l.Amount)
+	}
+	return r.Amount.IsZero()
+}
+
+// settled is how long after a lost write a clear "absent" answer is believed.
+func (e *Engine) settled() time.Duration {
+	var d time.Duration
+	for _, pause := range e.opt.ReceiptChecks {
+		d += pause
+	}
+	return d
+}
+
+// allThere reports whether receipts that were found account for the whole payment, with their lines. found are its own.
+func (w *work) allThere(pay billing.Payment, found map[string]billing.Receipt) bool {
+	left := pay.Amount
+	for _, r := range found {
+		if !whole(r) || r.Amount.Currency() != left.Currency() {
+			return false
+		}
+		left = left.Sub(r.Amount)
+	}
+	return len(found) > 0 && len(w.rec.Receipts) == 0 && left.IsZero()
+}
+
+// begun names the receipts that an interrupted run left in the ERP without all of their lines, for the person who decides
+// what becomes of their payment: keying another one in would count the money twice.
+func (w *work) begun(found map[string]billing.Receipt) []plan.Reason {
+	var out []plan.Reason
+	for _, reference := range slices.Sorted(maps.Keys(found)) {
+		r := found[reference]
+		known := slices.ContainsFunc(w.rec.Receipts, func(x record.Receipt) bool { return x.Reference == reference })
+		if !known && !whole(r) {
+			out = append(out, plan.Because(plan.ReceiptMismatch, "receipt", r.Number, "problem", "not all of it has lines"))
+		}
+	}
+	return out
 }

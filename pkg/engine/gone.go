@@ -83,6 +83,9 @@ func (e *Engine) distrustSource(ctx context.Context, key string) error {
 // goneInvoice works on a record whose document the ERP does not have: cause is its answer.
 func (e *Engine) goneInvoice(ctx context.Context, w *work, cause error) error {
 	w.seen, w.rec.Seen = "", ""
+	if over, err := e.leftOpen(ctx, w, plan.Skip); over || err != nil {
+		return err
+	}
 	problem := cause.Error()
 	var ce *connector.Error
 	if errors.As(cause, &ce) && ce.Err != nil {
@@ -126,6 +129,50 @@ func (e *Engine) goneInvoice(ctx context.Context, w *work, cause error) error {
 		r.Written, r.Attempts = "", 0 // should it return, it is compared with what the portal has then
 		r.Note(e.clock.Now(), "gone in the ERP", r.Summary)
 	})
+}
+
+// leftOpen finds out what became of a document whose creation was begun and whose answer was lost, when nothing is to be sent
+// any more: the ERP may have taken it back meanwhile, and then the portal would have a bill that nobody here knows. It
+// reports whether the work ends with that: the answer is still to come, or the document is there and planned for as such.
+func (e *Engine) leftOpen(ctx context.Context, w *work, v plan.Verdict) (over bool, err error) {
+	if w.rec.PortalID != "" || !w.interrupted() || v != plan.Skip && v != plan.Conflict && v != plan.Hold {
+		return false, nil
+	}
+	entries, err := e.journal.OfRecord(ctx, w.rec.ID())
+	if err != nil {
+		return true, w.fail(ctx, vendorPortal, err)
+	}
+	for i := range entries {
+		entry := &entries[i]
+		if !entry.Open() || entry.Op != string(plan.OpCreate) || entry.Kind != string(billing.KindInvoice) && entry.Kind != string(billing.KindCreditNote) {
+			continue
+		}
+		step := plan.Step{Op: plan.OpCreate, Kind: billing.Kind(entry.Kind), Document: &billing.PortalDocument{
+			Number: w.rec.SourceID, Metadata: map[string]string{plan.MetaID: w.c.Settings.Q360Company + "/" + w.rec.SourceID},
+		}}
+		var got billing.PortalDocument
+		look := func(ctx context.Context) (id string, found bool, err error) {
+			got, found, err = e.lookWritten(ctx, w.c, step)
+			return got.ID, found, err
+		}
+		_, found, err := e.resolve(ctx, w.c, entry, effect{vendor: vendorPortal, step: step, checks: e.opt.DocumentChecks, look: look})
+		if err != nil {
+			return true, w.fail(ctx, vendorPortal, err)
+		}
+		if !found {
+			if err := e.journal.Refuse(ctx, entry, errors.New("it never arrived")); err != nil {
+				return true, w.fail(ctx, vendorPortal, err)
+			}
+			continue
+		}
+		got.Kind = billing.Kind(entry.Kind)
+		return true, w.finish(ctx, func(r *record.Record) {
+			w.remember(r, got)
+			r.Written, r.DueAt = got.Metadata[plan.MetaHash], store.At(e.clock.Now().Add(time.Second))
+			r.Set(record.Scheduled, nil)
+		})
+	}
+	return false, nil
 }
 
 // ownVoid recognises a document that we voided ourselves, also when the answer was lost.

@@ -166,3 +166,54 @@ func TestGoneBeforeItWasSent(t *testing.T) {
 	f.run(2 * time.Hour)
 	f.want(billing.KindInvoice, "1", record.Synced, "")
 }
+
+// TestTakenBackWhileUnknown: an invoice whose creation got no answer is taken back in the ERP before that is looked up. What
+// the portal has of it is not forgotten.
+func TestTakenBackWhileUnknown(t *testing.T) {
+	unposted := func(f *fixture) {
+		inv := enginetest.Invoice("1", "C1")
+		inv.Posted = false
+		f.ERP.PutInvoices(inv)
+	}
+	for _, c := range []struct {
+		name   string
+		after  bool // it was created
+		act    func(f *fixture)
+		status record.Status
+		reason plan.Code
+	}{
+		{"created, then no longer posted", true, unposted, record.Attention, plan.NoLongerPosted},
+		{"not created, then no longer posted", false, unposted, record.Skipped, plan.NotPosted},
+		{"created, then gone", true, func(f *fixture) { f.ERP.Vanish("1") }, record.Attention, plan.GoneInERP},
+		{"not created, then gone", false, func(f *fixture) { f.ERP.Vanish("1") }, record.Skipped, plan.GoneBefore},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := synced(t, "0")
+			f.t = t
+			f.ERP.PutInvoices(enginetest.Invoice("1", "C1"))
+			f.Portal.Fail(lost("CreateDocument", c.after))
+			f.tick()
+			f.want(billing.KindInvoice, "1", record.Unknown, plan.OutcomeUnknown)
+			c.act(f)
+			f.run(2 * time.Hour)
+			f.want(billing.KindInvoice, "1", c.status, c.reason)
+			f.noOpenEffects()
+			if n := f.Portal.Count("CreateDocument"); n != 1 {
+				t.Errorf("%d documents were created", n)
+			}
+		})
+	}
+}
+
+// TestPaidWhileUnknown: an update whose answer was lost is not to be sent any more once the customer paid.
+func TestPaidWhileUnknown(t *testing.T) {
+	f := synced(t, "1")
+	f.ERP.PutInvoices(enginetest.Over(enginetest.Invoice("1", "C1"), 60))
+	f.Portal.Fail(lost("UpdateDocument", false))
+	f.tick()
+	f.want(billing.KindInvoice, "1", record.Unknown, plan.OutcomeUnknown)
+	f.Portal.Pay("check", "", enginetest.On(f.document().ID, "107"))
+	f.run(time.Hour)
+	f.want(billing.KindInvoice, "1", record.Attention, plan.ChangedWhenPaid)
+	f.noOpenEffects()
+}

@@ -158,6 +158,9 @@ type waiting struct {
 
 func (e *Engine) applyInvoice(ctx context.Context, w *work, in plan.InvoiceInput, p plan.Plan, wait waiting) error {
 	src := in.Source
+	if over, err := e.leftOpen(ctx, w, p.Verdict); over || err != nil {
+		return err
+	}
 	switch p.Verdict {
 	case plan.Create, plan.Update:
 		if reason, stop := w.stopped(); stop {
@@ -182,6 +185,9 @@ func (e *Engine) applyInvoice(ctx context.Context, w *work, in plan.InvoiceInput
 		reasons := p.Reasons
 		if p.Has(plan.VoidedInPortal) && (plan.Plan{Reasons: w.rec.Reasons}).Has(plan.PortalDiffers) {
 			reasons = w.rec.Reasons // we voided it, for that reason
+		}
+		if in.Looked && in.Dest != nil { // an update that was lost on the way is not to be sent any more
+			w.settle(ctx, w.rec.PortalID)
 		}
 		return w.finish(ctx, func(r *record.Record) {
 			describe(r, src)

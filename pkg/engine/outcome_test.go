@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -383,5 +384,58 @@ func TestCallerGoesAway(t *testing.T) {
 	f.want(billing.KindInvoice, "1", record.Synced, "")
 	if n := f.Portal.Count("CreateDocument"); n != 1 {
 		t.Errorf("%d creations", n)
+	}
+}
+
+// TestBegunReceiptIsNamed: the balance falls after a receipt's header was posted and before its lines are. The person who
+// decides has to know of the header.
+func TestBegunReceiptIsNamed(t *testing.T) {
+	f := synced(t, "1")
+	f.ERP.Fail(lost("CreateReceiptLines", false))
+	ev := f.pays("1", "107")
+	f.hook(ev)
+	f.want(billing.KindPayment, ev.ObjectID, record.Unknown, plan.OutcomeUnknown)
+	f.ERP.PutInvoices(enginetest.Over(enginetest.Invoice("1", "C1"), 10))
+	f.run(time.Hour)
+	r := f.want(billing.KindPayment, ev.ObjectID, record.Attention, plan.Overpayment)
+	if number := f.ERP.Receipts()[0].Number; !strings.Contains(r.Summary, number) {
+		t.Errorf("%q does not name receipt %s", r.Summary, number)
+	}
+	f.receipts("107.00")
+}
+
+// TestWholeReceiptIsKept: the balance falls after a receipt was posted with its lines and before their answer came. The
+// payment is posted: it is no overpayment.
+func TestWholeReceiptIsKept(t *testing.T) {
+	f := synced(t, "1")
+	f.ERP.Fail(lost("CreateReceiptLines", true))
+	ev := f.pays("1", "107")
+	f.hook(ev)
+	f.want(billing.KindPayment, ev.ObjectID, record.Unknown, plan.OutcomeUnknown)
+	over := enginetest.Over(enginetest.Invoice("1", "C1"), 10)
+	over.Balance = usd("-80")
+	f.ERP.PutInvoices(over)
+	f.run(time.Hour)
+	if r := f.Record(billing.KindPayment, ev.ObjectID); len(r.Receipts) != 1 || !r.Complete {
+		t.Errorf("%s: %s, receipts %v", r.Status, r.Summary, r.Receipts)
+	}
+	f.noOpenEffects()
+}
+
+// TestReversedWhileUnknown: a payment goes back before it is known whether the lines of its receipt arrived.
+func TestReversedWhileUnknown(t *testing.T) {
+	for name, after := range map[string]bool{"lines there": true, "no lines": false} {
+		t.Run(name, func(t *testing.T) {
+			f := synced(t, "1")
+			f.t = t
+			f.ERP.Fail(lost("CreateReceiptLines", after))
+			ev := f.pays("1", "107")
+			f.hook(ev)
+			f.want(billing.KindPayment, ev.ObjectID, record.Unknown, plan.OutcomeUnknown)
+			f.Portal.Void(ev.ObjectID)
+			f.run(2 * time.Hour)
+			f.want(billing.KindPayment, ev.ObjectID, record.Reversed, plan.ReversedAfter)
+			f.noOpenEffects()
+		})
 	}
 }

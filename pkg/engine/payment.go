@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -90,6 +91,18 @@ func (e *Engine) receivePayment(ctx context.Context, w *work, in plan.PaymentInp
 // settlePayment does what the plan says once everything that it needs is read. found are receipts that are there already.
 func (e *Engine) settlePayment(ctx context.Context, w *work, in plan.PaymentInput, found map[string]billing.Receipt) error {
 	p := plan.Payment(in)
+	if p.Verdict == plan.Conflict {
+		if w.allThere(in.Payment, found) { // an interrupted run posted it before what it depends on changed
+			for _, reference := range slices.Sorted(maps.Keys(found)) {
+				if err := e.closeReceipt(ctx, w, nil, found[reference]); err != nil {
+					return w.fail(ctx, vendorERP, err)
+				}
+				w.addReceipt(found[reference], found[reference].Number, "found in the ERP")
+			}
+			return e.completed(ctx, w, in, nil)
+		}
+		p.Reasons = append(p.Reasons, w.begun(found)...)
+	}
 	switch {
 	case p.Has(plan.HeldForEntry):
 		return e.closeHeld(ctx, w, in, p, found)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/connector"
-	"github.com/arbridge/arbridge/pkg/journal"
 	"github.com/arbridge/arbridge/pkg/money"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
@@ -220,7 +219,7 @@ func (e *Engine) overpaid(ctx context.Context, w *work, in plan.PaymentInput, p 
 		return w.fail(ctx, vendorERP, err)
 	}
 	if reason != nil {
-		p.Reasons = []plan.Reason{*reason}
+		p.Reasons = append(plan.Without(p.Reasons, plan.Overpayment), *reason)
 	}
 	return e.endPayment(ctx, w, p)
 }
@@ -261,43 +260,6 @@ func (e *Engine) posts(c *Company, reference string) bool {
 		}
 	}
 	return false
-}
-
-// regainReceipts finds the receipts that an interrupted run posted without getting to remember them, before a payment that
-// was taken back is let go: somebody has to reverse them.
-func (e *Engine) regainReceipts(ctx context.Context, w *work, in *plan.PaymentInput) error {
-	for n := 0; ; n++ {
-		reference := plan.Reference(w.c.Settings, in.Payment.ID, n)
-		entry, err := e.journal.Get(ctx, journalKey(w.c, plan.ReceiptKey(reference)))
-		if err != nil || entry == nil {
-			return err
-		}
-		if _, known := in.Posted[reference]; known || entry.Attempts == 0 || entry.State == journal.Refused {
-			continue
-		}
-		found, err := w.c.ERP.FindReceipts(ctx, reference)
-		if err != nil {
-			return err
-		}
-		now := e.clock.Now()
-		if len(found) == 0 && entry.Open() && now.Before(entry.StartedAt.Add(e.settled())) {
-			return openError{now.Add(e.opt.ReceiptChecks[0])}
-		}
-		for _, r := range found {
-			w.rec.Currency = string(r.Amount.Currency())
-			w.addReceipt(r, r.Number, "found in the ERP")
-			in.Posted[reference] = r
-		}
-	}
-}
-
-// settled is how long after a lost write a clear "absent" answer is believed.
-func (e *Engine) settled() time.Duration {
-	var d time.Duration
-	for _, pause := range e.opt.ReceiptChecks {
-		d += pause
-	}
-	return d
 }
 
 func receiptRecord(r billing.Receipt, number string) record.Receipt {

@@ -98,9 +98,13 @@ func (w *work) interrupted() bool {
 // settle closes the effects of a record that a crash or a lost answer left open, once both sides are seen to be in step:
 // whatever became of them, nothing is left to look up. It is not for money.
 func (w *work) settle(ctx context.Context, portalID string) {
-	if !w.interrupted() {
-		return
+	if w.interrupted() {
+		w.closeOpen(ctx, portalID)
 	}
+}
+
+// closeOpen is settle for a record whose status no longer tells of the lost answer.
+func (w *work) closeOpen(ctx context.Context, portalID string) {
 	entries, err := w.e.journal.OfRecord(ctx, w.rec.ID())
 	for i := 0; i < len(entries) && err == nil; i++ {
 		id := ""

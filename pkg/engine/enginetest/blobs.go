@@ -27,6 +27,8 @@ type objects struct {
 	all  map[string]object
 	down error
 	at   time.Time
+	// hidden says that nothing can be opened.
+	hidden bool
 }
 
 type object struct {
@@ -54,6 +56,13 @@ func (b *Blobs) Break(err error) {
 	b.objects.mu.Lock()
 	defer b.objects.mu.Unlock()
 	b.objects.down = err
+}
+
+// Hide makes every object one that can not be opened, although it is there, until it is called with false.
+func (b *Blobs) Hide(hidden bool) {
+	b.objects.mu.Lock()
+	defer b.objects.mu.Unlock()
+	b.objects.hidden = hidden
 }
 
 // Names lists the objects, sorted.
@@ -117,7 +126,12 @@ func (b *Blobs) Stat(_ context.Context, name string) (blob.Info, error) {
 
 // Open implements blob.Store.
 func (b *Blobs) Open(_ context.Context, name string) (io.ReadCloser, blob.Info, error) {
-	found, err := held(b, func(o *objects) (object, error) { return o.find(name) })
+	found, err := held(b, func(o *objects) (object, error) {
+		if o.hidden {
+			return object{}, blob.ErrNotFound
+		}
+		return o.find(name)
+	})
 	if err != nil {
 		return nil, blob.Info{}, err
 	}
