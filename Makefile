@@ -40,6 +40,10 @@ demo: build ## Run the demonstration in DEMO_DATA (default .data/demo); interrup
 test: ## Run all tests
 	$(GO) test ./...
 
+.PHONY: test-cloud
+test-cloud: ## Run the main job as on Google Cloud: one process per function, the official emulators; needs Java and their jars
+	REQUIRE_EMULATORS=1 $(GO) test ./functions/demo -run 'TestCloud$$' -count=1 -v
+
 .PHONY: check
 check: check-generated check-format check-static ## Run everything CI runs: generated files, format, static analysis, race tests
 	$(GO) test -race -shuffle=on -timeout 20m ./...
