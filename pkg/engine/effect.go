@@ -193,23 +193,31 @@ func (e *Engine) regainReceipts(ctx context.Context, w *work, in *plan.PaymentIn
 		if _, known := in.Posted[reference]; known || entry.Attempts == 0 || entry.State == journal.Refused {
 			continue
 		}
-		found, err := w.c.ERP.FindReceipts(ctx, reference)
-		if err != nil {
+		if err := e.regainReceipt(ctx, w, in, entry, reference); err != nil {
 			return err
 		}
-		now := e.clock.Now()
-		if len(found) == 0 && entry.Open() && now.Before(entry.StartedAt.Add(e.settled())) {
-			return openError{now.Add(e.opt.ReceiptChecks[0])}
-		}
-		for _, r := range found {
-			if err := e.closeReceipt(ctx, w, entry, r); err != nil {
-				return err
-			}
-			w.rec.Currency = string(r.Amount.Currency())
-			w.addReceipt(r, r.Number, "found in the ERP")
-			in.Posted[reference] = r
-		}
 	}
+}
+
+// regainReceipt finds one receipt again, whose writing was begun.
+func (e *Engine) regainReceipt(ctx context.Context, w *work, in *plan.PaymentInput, entry *journal.Entry, reference string) error {
+	found, err := w.c.ERP.FindReceipts(ctx, reference)
+	if err != nil {
+		return err
+	}
+	now := e.clock.Now()
+	if len(found) == 0 && entry.Open() && now.Before(entry.StartedAt.Add(e.settled())) {
+		return openError{now.Add(e.opt.ReceiptChecks[0])}
+	}
+	for _, r := range found {
+		if err := e.closeReceipt(ctx, w, entry, r); err != nil {
+			return err
+		}
+		w.rec.Currency = string(r.Amount.Currency())
+		w.addReceipt(r, r.Number, "found in the ERP")
+		in.Posted[reference] = r
+	}
+	return nil
 }
 
 // closeReceipt ends the effects of a receipt that is in the ERP, when nothing more is to be sent of it: its header is there,

@@ -143,36 +143,48 @@ func (e *Engine) leftOpen(ctx context.Context, w *work, v plan.Verdict) (over bo
 		return true, w.fail(ctx, vendorPortal, err)
 	}
 	for i := range entries {
-		entry := &entries[i]
-		if !entry.Open() || entry.Op != string(plan.OpCreate) || entry.Kind != string(billing.KindInvoice) && entry.Kind != string(billing.KindCreditNote) {
+		if !begunDocument(&entries[i]) {
 			continue
 		}
-		step := plan.Step{Op: plan.OpCreate, Kind: billing.Kind(entry.Kind), Document: &billing.PortalDocument{
-			Number: w.rec.SourceID, Metadata: map[string]string{plan.MetaID: w.c.Settings.Q360Company + "/" + w.rec.SourceID},
-		}}
-		var got billing.PortalDocument
-		look := func(ctx context.Context) (id string, found bool, err error) {
-			got, found, err = e.lookWritten(ctx, w.c, step)
-			return got.ID, found, err
-		}
-		_, found, err := e.resolve(ctx, w.c, entry, effect{vendor: vendorPortal, step: step, checks: e.opt.DocumentChecks, look: look})
+		got, found, err := e.findBegun(ctx, w, &entries[i])
 		if err != nil {
 			return true, w.fail(ctx, vendorPortal, err)
 		}
-		if !found {
-			if err := e.journal.Refuse(ctx, entry, errors.New("it never arrived")); err != nil {
-				return true, w.fail(ctx, vendorPortal, err)
-			}
-			continue
+		if found {
+			return true, w.finish(ctx, func(r *record.Record) {
+				w.remember(r, got)
+				r.Written, r.DueAt = got.Metadata[plan.MetaHash], store.At(e.clock.Now().Add(time.Second))
+				r.Set(record.Scheduled, nil)
+			})
 		}
-		got.Kind = billing.Kind(entry.Kind)
-		return true, w.finish(ctx, func(r *record.Record) {
-			w.remember(r, got)
-			r.Written, r.DueAt = got.Metadata[plan.MetaHash], store.At(e.clock.Now().Add(time.Second))
-			r.Set(record.Scheduled, nil)
-		})
 	}
 	return false, nil
+}
+
+// begunDocument reports whether an effect is the creation of a document whose answer was lost, or was not stored.
+func begunDocument(e *journal.Entry) bool {
+	kind := billing.Kind(e.Kind)
+	return e.Op == string(plan.OpCreate) && (kind == billing.KindInvoice || kind == billing.KindCreditNote) &&
+		(e.Open() || e.State == journal.Done && e.VendorID != "")
+}
+
+// findBegun looks a document up whose creation was begun, and ends the effect when it is clear that it never arrived. One that
+// did arrive may have been taken back by staff meanwhile.
+func (e *Engine) findBegun(ctx context.Context, w *work, entry *journal.Entry) (got billing.PortalDocument, found bool, err error) {
+	step := plan.Step{Op: plan.OpCreate, Kind: billing.Kind(entry.Kind), Document: &billing.PortalDocument{
+		Number: w.rec.SourceID, Metadata: map[string]string{plan.MetaID: w.c.Settings.Q360Company + "/" + w.rec.SourceID},
+	}}
+	look := func(ctx context.Context) (id string, there bool, err error) {
+		got, there, err = e.lookWritten(ctx, w.c, step)
+		return got.ID, there, err
+	}
+	if entry.State == journal.Done {
+		_, found, err = look(ctx)
+	} else if _, found, err = e.resolve(ctx, w.c, entry, effect{vendor: vendorPortal, step: step, checks: e.opt.DocumentChecks, look: look}); err == nil && !found {
+		err = e.journal.Refuse(ctx, entry, errors.New("it never arrived"))
+	}
+	got.Kind = billing.Kind(entry.Kind)
+	return got, found, err
 }
 
 // ownVoid recognises a document that we voided ourselves, also when the answer was lost.
