@@ -22,13 +22,13 @@ type kept struct {
 	forgotten int
 }
 
-func (k *kept) Get(context.Context, string) ([]secret.Value, error) {
+func (k *kept) Get(ctx context.Context, name string) ([]secret.Value, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.read == nil {
 		k.read = k.now
 	}
-	return keys(k.read).Get(nil, "")
+	return keys(k.read).Get(ctx, name)
 }
 
 func (k *kept) Forget(string) {
