@@ -61,3 +61,24 @@ func TestObserver(t *testing.T) {
 		})
 	}
 }
+
+// late is an Observer that looks, at the end of a request, whether the process might end already.
+type late struct {
+	drain  *Drain
+	active int
+}
+
+func (l *late) Begin(ctx context.Context, _, _ string) (context.Context, func(int)) {
+	return ctx, func(int) { l.active = l.drain.Active() }
+}
+
+// TestObserverIsToldBeforeTheEnd: a process that drains ends when no request is in flight; by then everything is told about
+// the last one.
+func TestObserverIsToldBeforeTheEnd(t *testing.T) {
+	l := &late{drain: new(Drain)}
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	call(t, Options{Observe: l, Drain: l.drain}, r, func(http.ResponseWriter, *http.Request) {})
+	if l.active != 1 || l.drain.Active() != 0 {
+		t.Errorf("%d requests were in flight at its end, %d after it", l.active, l.drain.Active())
+	}
+}

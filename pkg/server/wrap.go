@@ -74,6 +74,10 @@ func Wrap(name string, h http.Handler, o Options) http.Handler {
 		started := o.Clock.Now()
 		ctx, cancel := context.WithTimeout(logging.WithTrace(r.Context(), r.Header), o.Timeout)
 		defer cancel()
+		entered := o.Drain.enter()
+		if entered {
+			defer o.Drain.leave() // when all is told about the request: then the process may end
+		}
 		ctx, end := o.Observe.Begin(ctx, name, r.Method)
 		rw := &responseWriter{ResponseWriter: w}
 		defer func() {
@@ -82,13 +86,12 @@ func Wrap(name string, h http.Handler, o Options) http.Handler {
 			o.Meter.Request(name, class(status))
 			end(status)
 		}()
-		if !o.Drain.enter() {
+		if !entered {
 			rw.Header().Set("Connection", "close")
 			rw.Header().Set("Retry-After", "1")
 			http.Error(rw, "shutting down", http.StatusServiceUnavailable)
 			return
 		}
-		defer o.Drain.leave()
 		if r.ContentLength > o.MaxBody {
 			rw.Header().Set("Connection", "close")
 			http.Error(rw, "body too large", http.StatusRequestEntityTooLarge)
