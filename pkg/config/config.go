@@ -17,7 +17,8 @@ import (
 	"github.com/arbridge/arbridge/pkg/settings"
 )
 
-// EnvVar is the environment variable that may hold the YAML text itself, for places without a file system of their own.
+// EnvVar is the environment variable that may hold the YAML text itself, for places without a file system of their own; what
+// is long may be compressed there, see Unpack.
 const EnvVar = "ARBRIDGE_CONFIG"
 
 // maxSize bounds the configuration and each mapping file, in bytes.
@@ -81,7 +82,7 @@ type Company struct {
 // Q360 is the company's side of the ERP.
 type Q360 struct {
 	BaseURL           string // https, or http on loopback; no slash at the end
-	MappingYAML       []byte // content of the mapping file (q360-api 4.3); nil is the built-in default
+	MappingYAML       []byte // the mapping (q360-api 4.3), from its file or written out in the configuration; nil is the built-in default
 	CredentialsSecret string // name of the secret with user and password
 }
 
@@ -127,7 +128,10 @@ func Load(path string) (*Config, error) {
 func text(path string) (data []byte, dir string, err error) {
 	if path == "" {
 		if inline := os.Getenv(EnvVar); inline != "" {
-			return []byte(inline), ".", nil
+			if data, err = Unpack(inline); err != nil {
+				return nil, "", fmt.Errorf("reading the configuration: %s: %w", EnvVar, err)
+			}
+			return data, ".", nil
 		}
 		return nil, "", errors.New("reading the configuration: no file given and " + EnvVar + " is not set; name a file or set it")
 	}

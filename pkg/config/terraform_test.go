@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/arbridge/arbridge/pkg/settings"
 )
 
@@ -44,9 +46,77 @@ func TestRenderedByTerraform(t *testing.T) {
 		"the cloud":      cfg.Deployment.Cloud.Bucket == "example-prod-arbridge" && cfg.Deployment.Cloud.Database == "(default)",
 		"the mail":       cfg.Deployment.Mail.Port == 587 && cfg.Deployment.Mail.PasswordSecret == "smtp-mailer",
 		"the vendors":    us.Invoiced.BaseURL == "https://api.sandbox.invoiced.com" && ca.Invoiced.BaseURL == "https://api.invoiced.com" && us.Q360.CredentialsSecret == "q360-api-user",
+		"no mapping":     ca.Q360.MappingYAML == nil,
 	} {
 		if !got {
 			t.Errorf("%s did not arrive: %+v %+v", what, us, cfg.Deployment)
+		}
+	}
+}
+
+// TestMappingByTerraform: the mapping that the module's test gives as a text arrives with the same values.
+func TestMappingByTerraform(t *testing.T) {
+	const given = `
+contract: q360-gateway/v1
+site: {max_parallel: 2, timeouts: {list: 90s}}
+entities:
+  invoice:
+    columns: {invoiceno: INVOICENO, subtotal: null}
+    posted_when: {column: PRTID, op: "=", value: "Y"}
+classify:
+  - {code: closed_period, message: '(?i)\bperiod\b'}
+defaults:
+  companyno: "01"
+`
+	test, err := os.ReadFile(filepath.Join(module, "tests", "config.tftest.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(test), indented(strings.TrimPrefix(given, "\n"), "          ")) {
+		t.Fatal("the module's test gives another mapping")
+	}
+	text, err := os.ReadFile(filepath.Join(module, "tests", "good.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, problems := Parse(text, t.TempDir(), Env{})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	us, _ := cfg.Company("us")
+	if diff := cmp.Diff(decoded(t, []byte(given)), decoded(t, us.Q360.MappingYAML)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestEveryKeyIsDocumented: the reference page names each key of a configuration file that is no setting. An unknown key is
+// answered with those that are known.
+func TestEveryKeyIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../infra/docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := map[string]string{
+		"secrets": "secrets: {x: 1}", "deployment": "deployment: {x: 1}", "deployment.cloud": "deployment: {cloud: {x: 1}}", "deployment.mail": "deployment: {mail: {x: 1}}",
+		"companies": "companies: [{x: 1}]", "companies.q360": "companies: [{q360: {x: 1}}]", "companies.invoiced": "companies: [{invoiced: {x: 1}}]",
+	}
+	for section, text := range sections {
+		_, problems := Parse([]byte(text), "", Env{})
+		found := false
+		for _, p := range problems {
+			if !strings.HasPrefix(p.Message, "unknown key") {
+				continue
+			}
+			found = true
+			for _, name := range strings.Split(strings.TrimPrefix(p.Expected, "one of "), ", ") {
+				key := section + "." + name
+				if _, parent := sections[key]; !parent && !strings.Contains(string(page), "`"+key+"`") {
+					t.Errorf("infra/docs/settings.md does not name %s", key)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s: an unknown key is taken: %s", section, problems)
 		}
 	}
 }

@@ -1,9 +1,7 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net"
 	"net/url"
@@ -115,39 +113,6 @@ func insecure(u *url.URL) string {
 
 func loopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
-}
-
-// mapping reads the file that maps this site's ERP. The connector reads its content; here it only has to be YAML.
-func (r *reading) mapping(n *yaml.Node, at place) []byte {
-	const expected = "the path of a YAML file, from the folder of the configuration"
-	name := r.text(n, n, at, nil, expected)
-	if name == "" {
-		return nil
-	}
-	p := Problem{Line: n.Line, Company: at.company, Key: at.path, Value: settings.Echo(name), Expected: expected}
-	data, err := r.env.ReadFile(r.resolved(name))
-	if err != nil {
-		p.Message = "can not be read"
-		if errors.Is(err, fs.ErrNotExist) {
-			p.Message = "no such file"
-		}
-		r.add(p)
-		return nil
-	}
-	root, bad := document(data)
-	switch {
-	case bad != nil:
-		p.Message = bad.Message
-		if bad.Line > 0 {
-			p.Message = fmt.Sprintf("its line %d: %s", bad.Line, bad.Message)
-		}
-	case root.Kind != yaml.MappingNode:
-		p.Message = "holds no map"
-	default:
-		return data
-	}
-	r.add(p)
-	return nil
 }
 
 // lineOf has the line of each settings key; the empty key stands for the section.

@@ -114,7 +114,12 @@ func checkConfig(in *inspection) {
 		in.say(typeService, "the services have %d different configurations", len(texts))
 	}
 	for text, address := range texts {
-		cfg, problems := config.Parse([]byte(text), ".", config.Env{})
+		data, err := config.Unpack(text)
+		if err != nil {
+			in.say(address, "%s: %v", config.EnvVar, err)
+			continue
+		}
+		cfg, problems := config.Parse(data, ".", config.Env{})
 		for _, p := range problems {
 			in.say(address, "%s: %v", config.EnvVar, p)
 		}

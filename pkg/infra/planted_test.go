@@ -116,6 +116,7 @@ func plantedServices() []planted {
 	return []planted{
 		{"no configuration", func(e *edit) { delete(template(e).Block("containers"), "env") }, "config", "is not in its environment"},
 		{"bad configuration", func(e *edit) { e.env("q360_company", "q360_firm") }, "config", "q360_firm"},
+		{"configuration cut off", func(e *edit) { template(e).Block("containers").Blocks("env")[0]["value"] = "H4sIAAAA" }, "config", "unpacking"},
 		{"two configurations", func(e *edit) { template(e).Block("containers").Blocks("env")[0]["value"] = "companies: []" }, "config", "2 different configurations"},
 		{"stripped tokens are refused", func(e *edit) { e.env("\"cloud\":\n", "\"cloud\":\n    \"authenticated\": false\n") }, "config", "every push would be refused"},
 		{"another bucket", func(e *edit) { e.env("example-prod-arbridge-files", "example-prod-other") }, "config", "the bucket of the configuration"},

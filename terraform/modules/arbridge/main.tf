@@ -34,6 +34,16 @@ locals {
     }
   }
 
+  # A mapping is a text or an object. modules/config takes the text: one type has to fit the mappings of all companies.
+  companies = {
+    for id, c in var.companies : id => try(merge(c, { q360 = merge(c.q360, {
+      for mapping in [c.q360.mapping] : "mapping" => try(tostring(mapping), yamlencode(mapping))
+    }) }), c)
+  }
+
+  # An environment variable is short. Up to this length the text can be read in the console; the functions read both.
+  config_text = length(module.config.yaml) <= 16000 ? module.config.yaml : base64gzip(module.config.yaml)
+
   poll_interval = coalesce(try(var.deployment_settings.schedule.poll, null), "5m")
   payloads_days = coalesce(try(tonumber(var.deployment_settings.retention.payloads_days), null), 90)
 }
@@ -49,9 +59,10 @@ module "core" {
 
 module "config" {
   source              = "../config"
-  companies           = var.companies
+  companies           = local.companies
   deployment_settings = var.deployment_settings
   mail                = var.mail
+  given               = { companies = var.companies, deployment_settings = var.deployment_settings }
   cloud = {
     project              = var.project_id
     database             = var.database
@@ -117,7 +128,7 @@ module "service" {
   public              = each.value.public
   audience            = each.value.public ? null : local.audience
   invokers            = each.value.public ? {} : { push = module.core.push_service_account }
-  env                 = { ARBRIDGE_CONFIG = module.config.yaml }
+  env                 = { ARBRIDGE_CONFIG = local.config_text }
   timeout             = each.value.timeout
   concurrency         = each.value.concurrency
   instances           = each.value.instances

@@ -18,7 +18,11 @@ locals {
       { id = id },
       company.name == null ? {} : { name = company.name },
       {
-        q360     = { for name, value in company.q360 : name => value if value != null }
+        # A mapping stands in the configuration itself: the image has no files. Read and written anew it is plain YAML.
+        q360 = merge(
+          { for name, value in company.q360 : name => value if value != null && name != "mapping" },
+          { for text in [company.q360.mapping] : "mapping" => yamldecode(text) if text != null },
+        )
         invoiced = { for name, value in company.invoiced : name => value if value != null }
         settings = {
           for group, values in company.settings : group => { for name, value in values : name => value if value != null }

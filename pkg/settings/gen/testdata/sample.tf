@@ -44,7 +44,7 @@ variable "companies" {
     q360 = object({
       base_url           = string
       credentials_secret = string
-      mapping            = optional(string)
+      mapping            = optional(string) # the mapping itself, as YAML
     })
     invoiced = object({
       base_url       = optional(string)
@@ -84,6 +84,10 @@ variable "companies" {
   validation {
     condition     = alltrue([for c in values(var.companies) : c.invoiced.base_url == null ? true : can(regex("^(https://[^\\s/?#@\\\\]+|http://(localhost|127\\.0\\.0\\.1|\\[::1\\])(:[0-9]+)?)(/[^\\s?#@\\\\]*)?$", c.invoiced.base_url))])
     error_message = "invoiced.base_url: expected an address such as https://api.invoiced.com."
+  }
+  validation {
+    condition     = alltrue([for c in values(var.companies) : c.q360.mapping == null ? true : can(keys(yamldecode(c.q360.mapping)))])
+    error_message = "q360.mapping: expected the mapping itself as the text of a YAML map, not the path of a file."
   }
   validation {
     condition     = alltrue([for c in values(var.companies) : can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", c.q360.credentials_secret))])

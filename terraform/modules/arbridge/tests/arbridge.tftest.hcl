@@ -73,6 +73,94 @@ run "readers_of_secrets" {
   }
 }
 
+run "mappings_as_text_and_as_object" {
+  command = plan
+  variables {
+    companies = {
+      us = {
+        q360 = {
+          base_url           = "https://q360.example.com"
+          credentials_secret = "q360-api-user"
+          mapping            = "contract: q360-gateway/v1\ndefaults: {companyno: \"01\"}\n"
+        }
+        invoiced = { api_key_secret = "invoiced-us-api-key", webhook_secret = "invoiced-us-webhook" }
+        settings = {
+          company  = { q360_company = "01", time_zone = "America/New_York", currency = "USD" }
+          sandbox  = { email = "test@example.com" }
+          qualify  = { start_date = "2026-01-01" }
+          payments = { mode = "off" }
+          fees     = { strategy = "exclude" }
+        }
+      }
+      ca = {
+        q360 = {
+          base_url           = "https://ca.example.com"
+          credentials_secret = "q360-ca-user"
+          mapping            = { contract = "q360-gateway/v1", site = { max_parallel = 2 }, history = null, classify = [{ code = "x" }] }
+        }
+        invoiced = { api_key_secret = "invoiced-ca-api-key", webhook_secret = "invoiced-ca-webhook" }
+        settings = {
+          company  = { q360_company = "02", time_zone = "America/Toronto", currency = "CAD" }
+          sandbox  = { email = "test@example.com" }
+          qualify  = { start_date = "2026-01-01" }
+          payments = { mode = "off" }
+          fees     = { strategy = "exclude" }
+        }
+      }
+      mx = {
+        q360     = { base_url = "https://mx.example.com", credentials_secret = "q360-mx-user" }
+        invoiced = { api_key_secret = "invoiced-mx-api-key", webhook_secret = "invoiced-mx-webhook" }
+        settings = {
+          company  = { q360_company = "03", time_zone = "America/Monterrey", currency = "MXN" }
+          sandbox  = { email = "test@example.com" }
+          qualify  = { start_date = "2026-01-01" }
+          payments = { mode = "off" }
+          fees     = { strategy = "exclude" }
+        }
+      }
+    }
+  }
+  assert {
+    condition = jsonencode({ for c in yamldecode(module.config.yaml).companies : c.id => try(c.q360.mapping, "none") }) == jsonencode({
+      us = { contract = "q360-gateway/v1", defaults = { companyno = "01" } }
+      ca = { contract = "q360-gateway/v1", site = { max_parallel = 2 }, history = null, classify = [{ code = "x" }] }
+      mx = "none"
+    })
+    error_message = "A mapping is not in the configuration as it was given."
+  }
+}
+
+run "a_short_configuration_can_be_read" {
+  command = plan
+  assert {
+    condition     = local.config_text == module.config.yaml
+    error_message = "The configuration is compressed without need."
+  }
+}
+
+run "a_long_configuration_is_compressed" {
+  command = plan
+  variables {
+    companies = {
+      for i in range(40) : "c${i}" => {
+        q360     = { base_url = "https://q360.example.com", credentials_secret = "q360-${i}-user" }
+        invoiced = { api_key_secret = "invoiced-${i}-api-key", webhook_secret = "invoiced-${i}-webhook" }
+        settings = {
+          company  = { q360_company = "${i}", time_zone = "America/New_York", currency = "USD" }
+          sandbox  = { email = "test@example.com" }
+          qualify  = { start_date = "2026-01-01" }
+          payments = { mode = "off" }
+          fees     = { strategy = "exclude" }
+        }
+      }
+    }
+  }
+  assert {
+    condition     = length(module.config.yaml) > 16000 && length(local.config_text) < 5000 && startswith(local.config_text, "H4sI")
+    error_message = "40 companies do not fit into the environment."
+  }
+}
+
 run "only_the_webhook_is_public" {
   command = plan
   assert {

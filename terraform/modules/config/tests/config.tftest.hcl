@@ -3,8 +3,24 @@
 variables {
   companies = {
     us = {
-      name     = "Example US"
-      q360     = { base_url = "https://q360.example.com", credentials_secret = "q360-api-user" }
+      name = "Example US"
+      q360 = {
+        base_url           = "https://q360.example.com"
+        credentials_secret = "q360-api-user"
+        mapping            = <<-EOT
+          # The site's own.
+          contract: q360-gateway/v1
+          site: {max_parallel: 2, timeouts: {list: 90s}}
+          entities:
+            invoice:
+              columns: {invoiceno: INVOICENO, subtotal: null}
+              posted_when: {column: PRTID, op: "=", value: "Y"}
+          classify:
+            - {code: closed_period, message: '(?i)\bperiod\b'}
+          defaults:
+            companyno: "01"
+        EOT
+      }
       invoiced = { base_url = "https://api.sandbox.invoiced.com", api_key_secret = "invoiced-us-api-key", webhook_secret = "invoiced-us-webhook" }
       settings = {
         company   = { mode = "live", q360_company = "01", time_zone = "America/New_York", currency = "USD" }
@@ -64,6 +80,26 @@ run "nothing_but_companies_is_needed" {
     condition     = keys(yamldecode(output.yaml)) == ["companies"]
     error_message = "What was not given is rendered."
   }
+}
+
+run "mapping_by_path" {
+  command = plan
+  variables {
+    companies = {
+      us = {
+        q360     = { base_url = "https://q360.example.com", credentials_secret = "q360-api-user", mapping = "q360-mapping.yaml" }
+        invoiced = { api_key_secret = "invoiced-us-api-key", webhook_secret = "invoiced-us-webhook" }
+        settings = {
+          company  = { q360_company = "01", time_zone = "America/New_York", currency = "USD" }
+          sandbox  = { email = "test@example.com" }
+          qualify  = { start_date = "2026-01-01" }
+          payments = { mode = "off" }
+          fees     = { strategy = "exclude" }
+        }
+      }
+    }
+  }
+  expect_failures = [var.companies]
 }
 
 run "no_company" {
