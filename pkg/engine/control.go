@@ -92,8 +92,8 @@ func (e *Engine) holdPaused(ctx context.Context, c *Company, t Task) (bool, erro
 		return true, err
 	}
 	if t.Kind == billing.KindPayment { // its receipts may go to other companies
-		for _, other := range e.companies {
-			if _, err := e.controlOf(ctx, other); err != nil {
+		for _, id := range e.CompanyIDs() {
+			if _, err := e.controlOf(ctx, e.companies[id]); err != nil {
 				return true, err
 			}
 		}

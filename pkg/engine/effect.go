@@ -209,6 +209,9 @@ func (e *Engine) regainReceipt(ctx context.Context, w *work, in *plan.PaymentInp
 	if len(found) == 0 && entry.Open() && now.Before(entry.StartedAt.Add(e.settled())) {
 		return openError{now.Add(e.opt.ReceiptChecks[0])}
 	}
+	if len(found) == 0 && entry.Open() {
+		return e.journal.Refuse(ctx, entry, errors.New("it never arrived"))
+	}
 	for _, r := range found {
 		if err := e.closeReceipt(ctx, w, entry, r); err != nil {
 			return err

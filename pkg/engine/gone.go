@@ -131,7 +131,7 @@ func (e *Engine) goneInvoice(ctx context.Context, w *work, cause error) error {
 	})
 }
 
-// leftOpen finds out what became of a document whose creation was begun and whose answer was lost, when nothing is to be sent
+// leftOpen finds out what became of a document whose creation was begun and which the record does not know, when nothing is to be sent
 // any more: the ERP may have taken it back meanwhile, and then the portal would have a bill that nobody here knows. It
 // reports whether the work ends with that: the answer is still to come, or the document is there and planned for as such.
 func (e *Engine) leftOpen(ctx context.Context, w *work, v plan.Verdict) (over bool, err error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/settings"
+	"github.com/arbridge/arbridge/pkg/store"
 )
 
 // voiding makes the company void what vanished.
@@ -202,6 +203,30 @@ func TestTakenBackWhileUnknown(t *testing.T) {
 				t.Errorf("%d documents were created", n)
 			}
 		})
+	}
+}
+
+// TestTakenBackBeforeItWasRemembered: a process dies after it created a document and before it could store that; then the
+// ERP takes the invoice back.
+func TestTakenBackBeforeItWasRemembered(t *testing.T) {
+	f := synced(t, "0")
+	f.ERP.PutInvoices(enginetest.Invoice("1", "C1"))
+	f.tick()
+	r := f.want(billing.KindInvoice, "1", record.Synced, "")
+	id := r.PortalID
+	r.PortalID, r.PortalKind, r.Written, r.Status = "", "", "", record.Working
+	r.LeaseOwner, r.LeaseUntil = "dead", store.At(f.Clock.Now().Add(time.Minute))
+	r.DueAt = r.LeaseUntil
+	records := store.Table[record.Record]{Store: f.Store, Collection: store.Records}
+	if _, err := records.Put(t.Context(), r.ID(), *r); err != nil {
+		t.Fatal(err)
+	}
+	inv := enginetest.Invoice("1", "C1")
+	inv.Posted = false
+	f.ERP.PutInvoices(inv)
+	f.run(2 * time.Hour)
+	if r = f.want(billing.KindInvoice, "1", record.Attention, plan.NoLongerPosted); r.PortalID != id {
+		t.Errorf("the record has document %q, not %s", r.PortalID, id)
 	}
 }
 

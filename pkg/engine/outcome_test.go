@@ -422,6 +422,20 @@ func TestWholeReceiptIsKept(t *testing.T) {
 	f.noOpenEffects()
 }
 
+// TestVoidedWhileHeaderIsUnknown: a payment is voided while it is not known whether the header of its receipt arrived. It did
+// not: nothing stays open.
+func TestVoidedWhileHeaderIsUnknown(t *testing.T) {
+	f := synced(t, "1")
+	f.ERP.Fail(lost("CreateReceipt", false))
+	ev := f.pays("1", "107")
+	f.hook(ev)
+	f.want(billing.KindPayment, ev.ObjectID, record.Unknown, plan.OutcomeUnknown)
+	f.Portal.Void(ev.ObjectID)
+	f.run(2 * time.Hour)
+	f.want(billing.KindPayment, ev.ObjectID, record.Skipped, plan.PaymentVoided)
+	f.noOpenEffects()
+}
+
 // TestReversedWhileUnknown: a payment goes back before it is known whether the lines of its receipt arrived.
 func TestReversedWhileUnknown(t *testing.T) {
 	for name, after := range map[string]bool{"lines there": true, "no lines": false} {
@@ -438,4 +452,24 @@ func TestReversedWhileUnknown(t *testing.T) {
 			f.noOpenEffects()
 		})
 	}
+}
+
+// TestBegunReceiptIsNotKeyedIn: the site loses the right to create receipts between a receipt's header and its lines. The
+// header alone is not what a person was to key in.
+func TestBegunReceiptIsNotKeyedIn(t *testing.T) {
+	f := synced(t, "1")
+	f.ERP.Fail(lost("CreateReceiptLines", false))
+	ev := f.pays("1", "107")
+	f.hook(ev)
+	f.want(billing.KindPayment, ev.ObjectID, record.Unknown, plan.OutcomeUnknown)
+	f.Settings.Payments.ReceiptMode = "hold"
+	f.e = f.Start()
+	f.run(time.Hour)
+	f.want(billing.KindPayment, ev.ObjectID, record.Attention, plan.ReceiptMismatch)
+	f.Settings.Payments.ReceiptMode = "post"
+	f.e = f.Start()
+	f.run(7 * time.Hour)
+	f.want(billing.KindPayment, ev.ObjectID, record.Synced, "")
+	f.receipts("107.00 application:1:107.00")
+	f.noOpenEffects()
 }

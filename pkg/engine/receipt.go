@@ -177,6 +177,18 @@ func (e *Engine) closeHeld(ctx context.Context, w *work, in plan.PaymentInput, p
 			missing = append(missing, *step.Receipt)
 			continue
 		}
+		begun, err := e.journal.Get(ctx, journalKey(w.c, step.Key))
+		if err != nil {
+			return err
+		}
+		if begun != nil && begun.Attempts > 0 { // by us, before receipts were to be keyed in
+			if !whole(r) {
+				return w.park(ctx, record.Attention, time.Hour, w.begun(found)...)
+			}
+			if err := e.closeReceipt(ctx, w, begun, r); err != nil {
+				return w.fail(ctx, vendorERP, err)
+			}
+		}
 		if !r.Amount.Equal(step.Receipt.Amount) {
 			problem := fmt.Sprintf("its amount is %s, not %s", r.Amount, step.Receipt.Amount)
 			return w.park(ctx, record.Attention, 6*time.Hour, plan.Because(plan.ReceiptMismatch, "receipt", r.Number, "problem", problem))
