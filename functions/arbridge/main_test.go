@@ -193,15 +193,33 @@ func TestServe(t *testing.T) {
 		status             int
 	}{
 		{http.MethodGet, "/healthz", "", http.StatusOK},
-		{http.MethodPost, "/_test/clock/advance", `{"duration":"90m"}`, http.StatusOK},
-		{http.MethodPost, "/_test/clock/advance", `{"duration":"-1h"}`, http.StatusBadRequest},
-		{http.MethodPost, "/tick?company=mars", "", http.StatusNotFound},
+		{http.MethodPost, "/_test/clock/advance", `{"duration":"90m"}`, http.StatusUnauthorized},
+		{http.MethodPost, "/tick?company=mars", "", http.StatusUnauthorized},
 		{http.MethodPost, "/webhook/us", strings.Repeat("x", 2<<20), http.StatusRequestEntityTooLarge},
 		{http.MethodGet, "/webhook/us", "", http.StatusMethodNotAllowed},
 	} {
 		if got := status(t, c.method, "http://"+addr+c.path, c.body); got != c.status {
 			t.Errorf("%s %s answered %d, want %d", c.method, c.path, got, c.status)
 		}
+	}
+	for path, want := range map[string]int{"/_test/clock/advance": http.StatusBadRequest, "/tick?company=mars": http.StatusNotFound} {
+		res, err := running{dir, addr}.post(t.Context(), path, []byte(`{"duration":"-1h"}`), time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("%s with the token: %d, want %d", path, res.StatusCode, want)
+		}
+	}
+	if code, _, errs := command(t, "tick", "--data", dir, "--addr", addr, "--company", "mars"); code != exitFailure || !strings.Contains(errs, "mars") {
+		t.Errorf("tick with the folder's token: exit %d, %s", code, errs)
+	}
+	if code, _, errs := command(t, "tick", "--data", t.TempDir(), "--addr", addr); code != exitFailure || !strings.Contains(errs, "token of the operator") {
+		t.Errorf("tick without a token: exit %d, %s", code, errs)
+	}
+	if code, _, errs := command(t, "tick", "--data", dir, "--addr", "192.0.2.1:8080"); code != exitFailure || !strings.Contains(errs, "expected an address on this machine") {
+		t.Errorf("tick at another machine: exit %d, %s", code, errs)
 	}
 	if code, out, errs := command(t, "list", "--data", dir, "--limit", "1"); code != exitOK {
 		t.Errorf("list beside a running server: exit %d\n%s%s", code, out, errs)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -125,14 +124,9 @@ func (d *desk) remote(ctx context.Context, action string, r host.Request) (host.
 	if err != nil {
 		return out, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+d.addr+"/operator/"+action, bytes.NewReader(body))
+	res, err := running{d.data, d.addr}.post(ctx, "/operator/"+action, body, 10*time.Minute)
 	if err != nil {
-		return out, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	res, err := (&http.Client{Timeout: 10 * time.Minute}).Do(req)
-	if err != nil {
-		return out, fmt.Errorf("a server has the data folder %s, but none answers at %s; give its address with --addr: %w", d.data, d.addr, err)
+		return out, fmt.Errorf("a server has the data folder %s: %w", d.data, err)
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))

@@ -26,6 +26,7 @@ import (
 	"github.com/arbridge/arbridge/pkg/engine"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
+	"github.com/arbridge/arbridge/pkg/server"
 )
 
 // site is an installation of one company whose vendors are running sandboxes.
@@ -423,27 +424,47 @@ func TestBackfillCommands(t *testing.T) {
 	}
 }
 
-// TestDeskIsLocal: operators call from this machine, as programs, not as web pages.
+// TestDeskIsLocal: operators call from this machine, as programs that may read the data folder, not as web pages.
 func TestDeskIsLocal(t *testing.T) {
 	s := polled(t)
 	addr, stop := s.serve()
 	defer stop()
+	read := func(role server.Role) string {
+		token, err := server.LoadToken(s.dir, role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "Bearer " + token
+	}
+	op, view := read(server.Operator), read(server.Viewer)
 	for _, c := range []struct {
-		name, host, kind, body string
-		status                 int
+		name, path, host, auth, origin, kind, body string
+		status                                     int
 	}{
-		{"a web page", addr, "text/plain", `{"actor":"x"}`, http.StatusForbidden},
-		{"a name that points here", "evil.example", "application/json", `{"actor":"x"}`, http.StatusForbidden},
-		{"no actor", addr, "application/json", `{}`, http.StatusBadRequest},
-		{"a misspelt field", addr, "application/json", `{"actor":"x","reasons":"y"}`, http.StatusBadRequest},
-		{"an unknown action", addr, "application/json", `{"actor":"x"}`, http.StatusBadRequest},
+		{"no token", "dance", addr, "", "", "application/json", `{"actor":"x"}`, http.StatusUnauthorized},
+		{"a web page", "dance", addr, op, "https://evil.example", "application/json", `{"actor":"x"}`, http.StatusForbidden},
+		{"a form", "dance", addr, op, "", "text/plain", `{"actor":"x"}`, http.StatusUnsupportedMediaType},
+		{"a name that points here", "dance", "evil.example", op, "", "application/json", `{"actor":"x"}`, http.StatusForbidden},
+		{"no actor", "pause", addr, op, "", "application/json", `{}`, http.StatusBadRequest},
+		{"a misspelt field", "pause", addr, op, "", "application/json", `{"actor":"x","reasons":"y"}`, http.StatusBadRequest},
+		{"two requests", "pause", addr, op, "", "application/json", `{"actor":"x","reason":"y"}{}`, http.StatusBadRequest},
+		{"a large body", "pause", addr, op, "", "application/json", `{"actor":"` + strings.Repeat("x", 70_000) + `"}`, http.StatusRequestEntityTooLarge},
+		{"a deep body", "pause", addr, op, "", "application/json", strings.Repeat(`{"actor":`, 6000), http.StatusBadRequest},
+		{"an unknown action", "dance", addr, op, "", "application/json", `{"actor":"x"}`, http.StatusBadRequest},
+		{"a viewer who acts", "pause", addr, view, "", "application/json", `{"actor":"x","reason":"y"}`, http.StatusUnauthorized},
+		{"a viewer who looks", "dead-letters", addr, view, "", "application/json", `{"actor":"x"}`, http.StatusOK},
+		{"an operator who looks", "dead-letters", addr, op, "", "application/json", `{"actor":"x"}`, http.StatusOK},
 	} {
-		req, err := http.NewRequest(http.MethodPost, "http://"+addr+"/operator/dance", strings.NewReader(c.body))
+		req, err := http.NewRequest(http.MethodPost, "http://"+addr+"/operator/"+c.path, strings.NewReader(c.body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Host = c.host
-		req.Header.Set("Content-Type", c.kind)
+		for name, value := range map[string]string{"Content-Type": c.kind, "Authorization": c.auth, "Origin": c.origin} {
+			if value != "" {
+				req.Header.Set(name, value)
+			}
+		}
 		res, err := http.DefaultTransport.RoundTrip(req)
 		if err != nil {
 			t.Fatal(err)

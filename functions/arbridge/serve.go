@@ -93,6 +93,7 @@ func serve(ctx context.Context, out io.Writer, cfg *config.Config, po platform.O
 		defer cancel()
 		err = errors.Join(err, release(limit, p, tel, p.Log))
 	}()
+	ho.TokenDir = po.DataDir
 	h, err := host.New(p, ho)
 	if err != nil {
 		return err
@@ -112,34 +113,35 @@ func serve(ctx context.Context, out io.Writer, cfg *config.Config, po platform.O
 const shutdownLimit = 3 * time.Second
 
 func tickCommand() *cobra.Command {
+	var p place
 	var addr, company string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "tick", Short: "Poll now, on a running server", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			target := "http://" + addr + "/tick"
+			path := "/tick"
 			if company != "" {
-				target += "?company=" + url.QueryEscape(company)
+				path += "?company=" + url.QueryEscape(company)
 			}
-			return tick(cmd, target, asJSON)
+			return tick(cmd, running{p.data, addr}, path, asJSON)
 		},
 	}
+	p.flags(cmd)
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8080", "address of the running server")
 	cmd.Flags().StringVar(&company, "company", "", "only this company")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
 	return cmd
 }
 
-func tick(cmd *cobra.Command, target string, asJSON bool) error {
-	req, err := http.NewRequestWithContext(cmd.Context(), http.MethodPost, target, http.NoBody)
+func tick(cmd *cobra.Command, s running, path string, asJSON bool) error {
+	res, err := s.post(cmd.Context(), path, nil, 30*time.Minute)
 	if err != nil {
-		return usage(cmd, err)
-	}
-	res, err := (&http.Client{Timeout: 30 * time.Minute}).Do(req)
-	if err != nil {
-		return fmt.Errorf("no server answers; start one with arbridge serve: %w", err)
+		return err
 	}
 	defer res.Body.Close()
+	if res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden {
+		return fmt.Errorf("the server at %s refuses: it has another data folder than %s; give both with --data and --addr", s.addr, s.data)
+	}
 	var answer struct {
 		Results []engine.PollResult `json:"results"`
 		Error   string              `json:"error,omitempty"`

@@ -165,7 +165,7 @@ func start(ctx context.Context, opt Options, clk clock.Clock) (*stage, error) {
 	if s.platform, err = platform.Open(ctx, cfg, po); err != nil {
 		return nil, err
 	}
-	ho := host.Options{Tick: opt.Tick, Workers: 8}
+	ho := host.Options{Tick: opt.Tick, Workers: 8, TokenDir: opt.Dir}
 	if !opt.Live {
 		ho.Tick = -1 // the demo ticks itself, to know when all is quiet
 	}

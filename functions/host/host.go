@@ -23,7 +23,6 @@ import (
 	"github.com/arbridge/arbridge/pkg/clock"
 	"github.com/arbridge/arbridge/pkg/connector/invoiced"
 	"github.com/arbridge/arbridge/pkg/engine"
-	"github.com/arbridge/arbridge/pkg/sandbox"
 	"github.com/arbridge/arbridge/pkg/server"
 )
 
@@ -32,6 +31,7 @@ type Options struct {
 	Tick      time.Duration  // distance of ticks; schedule.poll; negative: no ticks but those asked for
 	Workers   int            // records worked on at a time, 8
 	TestClock *clock.Movable // offers POST /_test/clock/advance on loopback; nil: not
+	TokenDir  string         // the data folder, where the tokens of those who look and act are left; none: nobody may
 }
 
 // tickWorkers is the number of companies that are polled, or whose jobs run, at a time.
@@ -43,6 +43,7 @@ type Host struct {
 	poll    *poll.Poll
 	opt     Options
 	drain   server.Drain
+	tokens  server.Tokens
 	handler http.Handler
 }
 
@@ -58,6 +59,15 @@ func New(p *platform.Platform, opt Options) (*Host, error) {
 		opt.Workers = 8
 	}
 	h := &Host{p: p, poll: p.Poll(), opt: opt}
+	if opt.TokenDir != "" { // ours: the platform has opened it, and every start has tokens of its own
+		var err error
+		if h.tokens, err = server.NewTokens(); err != nil {
+			return nil, err
+		}
+		if err := h.tokens.Save(opt.TokenDir); err != nil {
+			return nil, err
+		}
+	}
 	for _, s := range []struct {
 		topic, name string
 		handler     http.Handler
@@ -83,20 +93,42 @@ func (h *Host) wrap(name string, next http.Handler, maxBody int64, timeout time.
 	})
 }
 
+// route is something the server answers, and who may ask for it.
+type route struct {
+	pattern string
+	role    server.Role
+	handler http.Handler
+}
+
+// table lists everything that the server answers.
+func (h *Host) table() []route {
+	hook := webhook.Handler(h.p.Engine, h.p.Secrets, h.p.WebhookSecret, webhook.Vendor{Verify: invoiced.Verify, Parse: invoiced.ParseEvent}, h.p.Log)
+	desk := h.wrap("operator", h.operator(), maxRequest, 10*time.Minute)
+	out := []route{
+		{"/webhook/", server.Public, h.wrap(webhook.Name, hook, webhook.MaxBody, 25*time.Second)}, // a signature says who calls
+		{"GET /healthz", server.Public, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })},
+		{"POST /tick", server.Operator, h.wrap("tick", http.HandlerFunc(h.tick), 1<<10, 30*time.Minute)},
+		{"POST /operator/{action}", server.Operator, desk},
+	}
+	for _, action := range looking() {
+		out = append(out, route{"POST /operator/" + action, server.Viewer, withAction(action, desk)})
+	}
+	if h.opt.TestClock != nil {
+		out = append(out, route{"POST /_test/clock/advance", server.Operator, h.wrap("clock", http.HandlerFunc(h.advance), 1<<10, time.Minute)})
+	}
+	return out
+}
+
+// routes guards every route for its role.
 func (h *Host) routes() http.Handler {
 	mux := http.NewServeMux()
-	hook := webhook.Handler(h.p.Engine, h.p.Secrets, h.p.WebhookSecret, webhook.Vendor{Verify: invoiced.Verify, Parse: invoiced.ParseEvent}, h.p.Log)
-	mux.Handle("/webhook/", h.wrap(webhook.Name, hook, webhook.MaxBody, 25*time.Second))
-	mux.Handle("POST /tick", sandbox.LoopbackOnly(h.wrap("tick", http.HandlerFunc(h.tick), 1<<10, 30*time.Minute)))
-	mux.Handle("POST /operator/{action}", sandbox.LoopbackOnly(h.wrap("operator", h.operator(), 64<<10, 10*time.Minute)))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
-	if h.opt.TestClock != nil {
-		mux.Handle("POST /_test/clock/advance", sandbox.LoopbackOnly(http.HandlerFunc(h.advance)))
+	for _, r := range h.table() {
+		mux.Handle(r.pattern, h.tokens.Guard(r.role, r.handler))
 	}
 	return mux
 }
 
-// Handler serves the webhook, the tick and the health check.
+// Handler serves everything in the table.
 func (h *Host) Handler() http.Handler { return h.handler }
 
 // tick runs a poll now and answers with what it did; ?company= limits it to one.
@@ -121,7 +153,7 @@ func (h *Host) tick(w http.ResponseWriter, r *http.Request) {
 	if errors.Is(err, engine.ErrUnknownCompany) {
 		status = http.StatusNotFound
 	}
-	sandbox.WriteJSON(w, status, answer)
+	server.WriteJSON(w, status, answer)
 }
 
 // advance moves the test clock: {"duration":"90m"}.
@@ -129,14 +161,14 @@ func (h *Host) advance(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Duration string `json:"duration"`
 	}
-	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&body)
+	err := json.NewDecoder(r.Body).Decode(&body)
 	d, perr := time.ParseDuration(body.Duration)
 	if err = errors.Join(err, perr); err != nil || d <= 0 {
 		http.Error(w, `expected {"duration":"90m"}, a positive duration`, http.StatusBadRequest)
 		return
 	}
 	h.opt.TestClock.Advance(d)
-	sandbox.WriteJSON(w, http.StatusOK, map[string]time.Time{"now": h.opt.TestClock.Now()})
+	server.WriteJSON(w, http.StatusOK, map[string]time.Time{"now": h.opt.TestClock.Now()})
 }
 
 // Run serves on the listener, delivers messages and ticks until ctx ends; then it drains.

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -18,7 +18,7 @@ import (
 	"github.com/arbridge/arbridge/pkg/engine"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
-	"github.com/arbridge/arbridge/pkg/sandbox"
+	"github.com/arbridge/arbridge/pkg/server"
 )
 
 // OperatorSchema names the form of an Answer.
@@ -390,25 +390,50 @@ type ErrorAnswer struct {
 	Kind  string `json:"kind"`
 }
 
-// operator serves POST /operator/{action} to callers on this machine. The content type keeps web pages from calling it in
-// the background, and the host name keeps out those that point a name of theirs at this machine.
+// maxRequest bounds the body of an operator's request in bytes.
+const maxRequest = 64 << 10
+
+// looking lists the actions that change nothing, not even the audit.
+func looking() []string { return []string{ActionDeadLetters} }
+
+// withAction serves one action under a pattern of its own.
+func withAction(action string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.SetPathValue("action", action)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// decodeRequest reads a request strictly: a misspelt part must not be taken for an absent one.
+func decodeRequest(body io.Reader) (Request, error) {
+	var req Request
+	dec := json.NewDecoder(body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&req); err != nil {
+		return Request{}, fmt.Errorf("%w: request body: %w", ErrRequest, err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return Request{}, fmt.Errorf("%w: request body: something follows the request", ErrRequest)
+	}
+	return req, nil
+}
+
+// operator serves POST /operator/{action}. Who may call is the guard's business; the content type keeps forms out.
 func (h *Host) operator() http.Handler {
 	desk := NewOperator(h.p)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !local(r.Host) || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
-			http.Error(w, "operators call by the loopback address, with a JSON body", http.StatusForbidden)
+		if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+			server.WriteJSON(w, http.StatusUnsupportedMediaType, ErrorAnswer{"operators send a JSON body", "request"})
 			return
 		}
-		var req Request
-		dec := json.NewDecoder(r.Body)
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&req); err != nil {
-			sandbox.WriteJSON(w, http.StatusBadRequest, ErrorAnswer{"request body: " + err.Error(), "request"})
+		req, err := decodeRequest(r.Body)
+		if err != nil {
+			server.WriteJSON(w, http.StatusBadRequest, ErrorAnswer{err.Error(), "request"})
 			return
 		}
 		answer, err := desk.Do(r.Context(), r.PathValue("action"), req)
 		if err == nil {
-			sandbox.WriteJSON(w, http.StatusOK, answer)
+			server.WriteJSON(w, http.StatusOK, answer)
 			return
 		}
 		status, kind := http.StatusBadGateway, "failed"
@@ -420,15 +445,6 @@ func (h *Host) operator() http.Handler {
 		case errors.Is(err, engine.ErrOperator):
 			status, kind = http.StatusConflict, "refused"
 		}
-		sandbox.WriteJSON(w, status, ErrorAnswer{err.Error(), kind})
+		server.WriteJSON(w, status, ErrorAnswer{err.Error(), kind})
 	})
-}
-
-// local reports whether a Host header names this machine by its loopback address.
-func local(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

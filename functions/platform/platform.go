@@ -24,6 +24,7 @@ import (
 	"github.com/arbridge/arbridge/pkg/digest"
 	"github.com/arbridge/arbridge/pkg/engine"
 	"github.com/arbridge/arbridge/pkg/gauge"
+	"github.com/arbridge/arbridge/pkg/httpx"
 	"github.com/arbridge/arbridge/pkg/issue"
 	"github.com/arbridge/arbridge/pkg/reconcile"
 	"github.com/arbridge/arbridge/pkg/schedule"
@@ -135,14 +136,35 @@ func (p *Platform) companies(opt Options) []*engine.Company {
 // maxFile is the largest PDF in bytes.
 func (p *Platform) maxFile() int64 { return int64(p.Config.Deployment.Settings.DocumentsMaxMiB) << 20 }
 
+// reach is where the vendors' servers may be, for a transport that several companies share.
+func reach(cfg *config.Config) httpx.Reach {
+	var out httpx.Reach
+	for _, c := range cfg.Companies {
+		out.BaseURLs = append(out.BaseURLs, c.Q360.BaseURL, c.Invoiced.BaseURL)
+		if m, err := mappingOf(c); err == nil { // a company with a broken mapping does not run, and says so
+			out.BaseURLs, out.Networks = append(out.BaseURLs, m.Site.BaseURL), append(out.Networks, m.Site.Prefixes()...)
+		}
+	}
+	return out
+}
+
+// mappingOf is a company's own mapping, or the one that ships with arbridge.
+func mappingOf(cfg config.Company) (*mapping.Mapping, error) {
+	if cfg.Q360.MappingYAML == nil {
+		return mapping.Default(), nil
+	}
+	m, err := mapping.Load(cfg.Q360.MappingYAML)
+	if err != nil {
+		return nil, fmt.Errorf("mapping of company %s: %w", cfg.ID, err)
+	}
+	return m, nil
+}
+
 func (p *Platform) company(cfg config.Company, opt Options) (*engine.Company, error) {
 	set := cfg.Settings
-	m := mapping.Default()
-	if cfg.Q360.MappingYAML != nil {
-		var err error
-		if m, err = mapping.Load(cfg.Q360.MappingYAML); err != nil {
-			return nil, fmt.Errorf("mapping of company %s: %w", cfg.ID, err)
-		}
+	m, err := mappingOf(cfg)
+	if err != nil {
+		return nil, err
 	}
 	erp, err := q360.New(q360.Config{
 		Mapping: m, CompanyNo: set.Q360Company, DefaultCurrency: set.Currency, BaseURL: cfg.Q360.BaseURL,

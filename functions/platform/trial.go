@@ -44,6 +44,9 @@ type Trial struct {
 	decisions []Decision
 }
 
+// trialConnections is the number of idle connections that a trial keeps for each vendor.
+const trialConnections = 4
+
 // OpenTrial opens a trial of the data in opt.DataDir. A preview works on companies that are paused or read-only as if they
 // were not; without it they are shown as they are.
 func OpenTrial(ctx context.Context, cfg *config.Config, opt Options, preview bool) (*Trial, error) {
@@ -53,11 +56,7 @@ func OpenTrial(ctx context.Context, cfg *config.Config, opt Options, preview boo
 	if err := t.openParts(ctx, &own, opt); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
-	transport, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		return nil, errors.Join(errors.New("the process has no ordinary HTTP transport"), t.Close())
-	}
-	t.Requests = &httpx.Recorder{Next: transport.Clone()}
+	t.Requests = &httpx.Recorder{Next: httpx.NewTransport(reach(&own), trialConnections, 0)}
 	opt.HTTP = &http.Client{Transport: split{kept: t.Requests, aside: &httpx.Recorder{Next: t.Requests.Next}}}
 	if preview {
 		if err := t.letRun(ctx, &own); err != nil {

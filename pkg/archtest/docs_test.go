@@ -33,8 +33,46 @@ func TestDocuments(t *testing.T) {
 		_, err := os.Stat(filepath.Join(root, filepath.FromSlash(name)))
 		return err == nil
 	}
-	for _, problem := range checkPages(pages, exists) {
+	for _, problem := range append(checkPages(pages, exists), checkNamedTests(pages, testFunctions(tree))...) {
 		t.Error(problem)
+	}
+}
+
+// checkNamedTests returns the tests that pages name as `package TestName` and that do not exist. functions are those of
+// each package.
+func checkNamedTests(pages map[string]string, functions map[string][]string) []string {
+	var out []string
+	for name, content := range pages {
+		for i, line := range prose(content) {
+			for _, span := range backquoted.FindAllStringSubmatch(line, -1) {
+				words := strings.Fields(span[1])
+				if len(words) < 2 || !testPackage.MatchString(words[0]) || !testName.MatchString(words[1]) {
+					continue
+				}
+				for _, test := range words[1:] {
+					if !slices.Contains(functions[words[0]], test) {
+						out = append(out, fmt.Sprintf("%s:%d: %s has no test %s", name, i+1, words[0], test))
+					}
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestUnknownTestsInDocumentsAreFound(t *testing.T) {
+	functions := map[string][]string{"pkg/plan": {"TestA", "FuzzB"}}
+	for line, want := range map[string]string{
+		"by `pkg/plan TestA FuzzB`":                    "",
+		"`pkg/plan` and `TestGone` alone, `go test x`": "",
+		"```\n`pkg/plan TestGone`\n```":                "",
+		"`pkg/plan TestA TestGone`":                    "a.md:1: pkg/plan has no test TestGone",
+		"`pkg/gone TestA`":                             "a.md:1: pkg/gone has no test TestA",
+	} {
+		if got := strings.Join(checkNamedTests(map[string]string{"a.md": line}, functions), "\n"); got != want {
+			t.Errorf("%q gives %q, want %q", line, got, want)
+		}
 	}
 }
 

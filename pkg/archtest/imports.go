@@ -16,6 +16,8 @@ type row struct {
 	std    []string // reserved packages of the standard library that these may use
 	// support marks packages for tests: product code may not import them, and they may use package testing.
 	support bool
+	// fakes may be used by product code that runs on them: the simulation's store and files are those of the tests.
+	fakes bool
 	// sandboxes lets product code import the vendors' sandboxes.
 	sandboxes bool
 }
@@ -81,7 +83,7 @@ func refuseLocal(w row, pkg, target string) string {
 		}
 		return ""
 	}
-	if isSupport(target) && !w.support {
+	if isSupport(target) && !w.support && !w.fakes {
 		return "it is for tests"
 	}
 	for _, pattern := range w.module {

@@ -151,7 +151,7 @@ func outerRows() []row {
 		{pkg: "pkg/archtest", third: nil},
 		{pkg: "pkg/demo/...", module: all, third: []string{decimals, syncx}, std: []string{"os/exec"}},
 		{pkg: "pkg/bench/...", module: all, third: []string{decimals, syncx}, std: []string{"os/exec"}},
-		{pkg: "pkg/simulation/...", module: all, sandboxes: true, third: []string{decimals}, std: []string{"net/http/httptest", "math/rand"}},
+		{pkg: "pkg/simulation/...", module: all, sandboxes: true, fakes: true, third: []string{decimals}, std: []string{"net/http/httptest", "math/rand"}},
 		{pkg: "functions/localcloud", module: all, sandboxes: true, std: []string{"os/exec", "net/http/httptest", "testing"}, support: true,
 			third: []string{cloudSDK, googleAPI, grpc, protobuf, fakeGCS}},
 		{pkg: "functions/...", module: all, sandboxes: true, std: []string{"database/sql", "os/exec"}, test: []string{fakeGCS},

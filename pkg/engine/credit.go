@@ -216,7 +216,7 @@ func (e *Engine) findUse(ctx context.Context, w *work, use record.Use, noteID st
 		return "", false, err
 	}
 	id, unread := "", 0
-	err = eachPage(func(page string) (connector.Page[billing.Payment], error) {
+	err = eachPage("finding the use of credit note "+noteID, func(page string) (connector.Page[billing.Payment], error) {
 		p, err := w.c.Portal.ListPayments(ctx, w.rec.CreatedAt.Add(-10*time.Minute), page)
 		unread += len(p.Bad)
 		return p, err

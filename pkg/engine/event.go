@@ -386,20 +386,15 @@ type listed struct {
 // get one if they were made after since; none does without that time.
 func (e *Engine) listPayments(ctx context.Context, c *Company, from time.Time, since string) (listed, error) {
 	out := listed{ids: map[string]bool{}}
-	for page := ""; ; {
-		p, err := c.Portal.ListPayments(ctx, from, page)
-		if err != nil {
-			return out, fmt.Errorf("listing payments: %w", err)
-		}
+	err := connector.EachPage("listing payments", func(page string) (connector.Page[billing.Payment], error) {
+		return c.Portal.ListPayments(ctx, from, page)
+	}, func(p connector.Page[billing.Payment]) error {
 		for _, bad := range p.Bad {
 			out.ids[bad.Number] = true
 			out.nameless = out.nameless || bad.Number == ""
 			if err := e.noteUnreadable(ctx, c, bad, since != ""); err != nil {
-				return out, err
+				return err
 			}
-		}
-		if err := e.compareSeen(ctx, c, p.Items, since); err != nil {
-			return out, err
 		}
 		for _, pay := range p.Items {
 			out.ids[pay.ID] = true
@@ -407,10 +402,12 @@ func (e *Engine) listPayments(ctx context.Context, c *Company, from time.Time, s
 				out.newest = pay.Updated
 			}
 		}
-		if page = p.Next; page == "" {
-			return out, nil
-		}
+		return e.compareSeen(ctx, c, p.Items, since)
+	})
+	if err != nil {
+		return out, fmt.Errorf("listing payments: %w", err)
 	}
+	return out, nil
 }
 
 func (e *Engine) compareSeen(ctx context.Context, c *Company, payments []billing.Payment, since string) error {

@@ -44,7 +44,7 @@ func stack[T any](read func(page string) (connector.Page[T], error), key func(T)
 	s := shelf[T]{byNumber: map[string][]T{}, doubtful: map[string]bool{}}
 	var all []T
 	at := map[string]int{}
-	err := eachPage(func(page string) (connector.Page[T], error) {
+	err := eachPage("listing everything of a kind", func(page string) (connector.Page[T], error) {
 		p, err := read(page)
 		for _, bad := range p.Bad {
 			s.doubtful[bad.Number] = true
@@ -181,20 +181,14 @@ func (e *Engine) listFiles(ctx context.Context, c *Company, items []item, have m
 	}
 }
 
-func eachPage[T any](read func(page string) (connector.Page[T], error), use func(T)) error {
-	for page := ""; ; {
-		p, err := read(page)
-		if err != nil {
-			return err
-		}
+// eachPage uses every item of a list, at most connector.MaxPages pages of them; op names the list in errors.
+func eachPage[T any](op string, read func(page string) (connector.Page[T], error), use func(T)) error {
+	return connector.EachPage(op, read, func(p connector.Page[T]) error {
 		for _, item := range p.Items {
 			use(item)
 		}
-		if p.Next == "" {
-			return nil
-		}
-		page = p.Next
-	}
+		return nil
+	})
 }
 
 // forgetIndex makes the next bulk look-up read the portal again.

@@ -156,6 +156,9 @@ func (e *Engine) pollInvoices(ctx context.Context, c *Company, res *PollResult) 
 		if err != nil {
 			return err
 		}
+		if err := standsStill("listing invoices", cur.Value, page.Next, page.More && len(items)+len(page.Bad)+len(page.Gone) == 0); err != nil {
+			return err
+		}
 		if err := e.noteGone(ctx, c, page.Gone); err != nil {
 			return err
 		}
@@ -165,7 +168,7 @@ func (e *Engine) pollInvoices(ctx context.Context, c *Company, res *PollResult) 
 		if version, err = e.saveCursor(ctx, cur, version); err != nil {
 			return err
 		}
-		read += len(items)
+		read += max(1, len(items))
 		if !page.More {
 			return nil
 		}
@@ -181,7 +184,7 @@ func (e *Engine) pollCustomers(ctx context.Context, c *Company, res *PollResult)
 	if err != nil {
 		return err
 	}
-	for {
+	for read := 0; ; {
 		page, err := c.ERP.Customers(ctx, cur.Value, e.opt.PageSize)
 		if err != nil {
 			return err
@@ -197,16 +200,27 @@ func (e *Engine) pollCustomers(ctx context.Context, c *Company, res *PollResult)
 		e.reportBad(ctx, c, page.Bad)
 		res.Bad += len(page.Bad)
 		if page.Next == cur.Value && version != "" && len(items) == 0 {
-			return nil // nothing moved: spare the write
+			return standsStill("listing customers", cur.Value, page.Next, page.More) // nothing moved: spare the write
 		}
 		cur.Value, cur.Backfill, cur.Items = page.Next, false, cur.Items+int64(len(items))
 		if version, err = e.saveCursor(ctx, cur, version); err != nil {
 			return err
 		}
-		if !page.More {
+		if read += max(1, len(items)); !page.More || read >= mostCustomers {
 			return nil
 		}
 	}
+}
+
+// mostCustomers bounds one poll of the customers; the next goes on at the cursor.
+const mostCustomers = 200_000
+
+// standsStill is the error of a feed that has more, and says so for ever: it gave nothing and did not move.
+func standsStill(op, was, next string, empty bool) error {
+	if empty && was == next {
+		return connector.NewError(connector.ClassBadResponse, op, "the feed says that there is more, gives nothing, and stays at cursor %.80q", next)
+	}
+	return nil
 }
 
 func (e *Engine) reportBad(ctx context.Context, c *Company, bad []connector.BadRecord) {

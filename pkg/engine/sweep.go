@@ -314,7 +314,7 @@ func (e *Engine) GapFill(ctx context.Context, c *Company) error {
 		}
 	}
 	var stored error
-	err = eachPage(func(page string) (connector.Page[billing.Event], error) {
+	err = eachPage("listing events", func(page string) (connector.Page[billing.Event], error) {
 		p, err := c.Portal.Events(ctx, from, to, page)
 		for _, bad := range p.Bad {
 			stored = errors.Join(stored, e.noteUnreadableEvent(ctx, c, bad))

@@ -1,6 +1,7 @@
 // Package httpx is the one HTTP client of all connectors: authorisation, pacing, time-outs, size limits, repetition of
 // reads, and the translation of transport failures to error classes. It never repeats a write, never follows a redirect
-// to another host or scheme, so that credentials do not leave, and never follows one of a write.
+// to another host or scheme, so that credentials do not leave, and never follows one of a write. It connects to public
+// addresses only, unless the configuration says otherwise (Reach). No URL of an answer is ever followed elsewhere.
 package httpx
 
 import (
@@ -12,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -26,12 +28,14 @@ import (
 
 // Options of a client. Zero values take the defaults named.
 type Options struct {
-	BaseURL      string // such as https://api.invoiced.com, without a trailing slash
-	HTTP         *http.Client
+	BaseURL      string                                     // such as https://api.invoiced.com, without a trailing slash
+	HTTP         *http.Client                               // without a transport, or nil: one that keeps to BaseURL and Networks
 	Clock        clock.Clock                                // System
 	Logger       *slog.Logger                               // none
 	Authorize    func(context.Context, *http.Request) error // adds the credentials
 	UserAgent    string                                     // arbridge
+	Networks     []netip.Prefix                             // private networks that the server is in; none
+	Connect      time.Duration                              // until a connection is made, 30 s
 	PerSecond    int                                        // calls per second, 5
 	Parallel     int                                        // calls in flight, 4
 	ReadTimeout  time.Duration                              // 60 s
@@ -86,14 +90,13 @@ func New(opt Options) (*Client, error) {
 		return nil, fmt.Errorf("base URL %q: must be https, because credentials are sent with every call", opt.BaseURL)
 	}
 	opt.defaults()
-	transport := opt.HTTP
-	if transport == nil {
-		transport = &http.Client{Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: opt.Parallel, IdleConnTimeout: 90 * time.Second,
-			TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true,
-		}}
+	var own http.Client
+	if opt.HTTP != nil {
+		own = *opt.HTTP
 	}
-	own := *transport
+	if own.Transport == nil {
+		own.Transport = NewTransport(Reach{BaseURLs: []string{opt.BaseURL}, Networks: opt.Networks}, opt.Parallel, opt.Connect)
+	}
 	own.CheckRedirect = redirectPolicy(base)
 	if opt.Trace != nil {
 		own.Transport = opt.Trace(own.Transport)
@@ -269,6 +272,9 @@ func (c *Client) lost(r Request, err error) error {
 	err = withoutURL(err)
 	if errors.Is(err, ErrRecorded) {
 		return &connector.Error{Class: connector.ClassUnsupported, Op: r.Op, Err: err}
+	}
+	if errors.Is(err, ErrAddress) { // nothing was sent
+		return &connector.Error{Class: connector.ClassBadResponse, Op: r.Op, Err: err}
 	}
 	if errors.Is(err, errRedirect) {
 		return &connector.Error{Class: connector.ClassBadResponse, Op: r.Op, Ambiguous: r.Write, Err: err}

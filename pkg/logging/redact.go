@@ -17,24 +17,35 @@ const redacted = "[redacted]"
 var (
 	userInfo    = regexp.MustCompile(`://[^/\s@]+@`)
 	credential  = regexp.MustCompile(`(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{6,}`)
-	assignment  = regexp.MustCompile(`(?i)\b([a-z_-]*(?:api_?key|token|secret|password|passwd|signature)=)[^&\s"']+`)
-	jsonSecret  = regexp.MustCompile(`(?i)("[a-z_-]*(?:api_?key|token|secret|password|authorization)"\s*:\s*)"(?:[^"\\]|\\.)*"`)
-	mailAddress = regexp.MustCompile(`[^\s@<>"',;:()\[\]{}=/\\]+@[^\s@<>"',;:()\[\]{}=/\\]+\.[\p{L}]{2,}`)
+	assignment  = regexp.MustCompile(`(?i)\b([a-z_-]*(?:api_?key|token|secret|password|passwd|signature|credential)=)[^&\s"']+`)
+	shortSigned = regexp.MustCompile(`(?i)([?&]sig=)[^&\s"']+`) // signed URLs of one more cloud
+	jsonSecret  = regexp.MustCompile(`(?i)("[a-z_-]*(?:api_?key|token|secret|password|passwd|authorization|signature|cookie)"\s*:\s*)"(?:[^"\\]|\\.)*"`)
+	quotedJSON  = regexp.MustCompile(`(?i)(\\+"[a-z_-]*(?:api_?key|token|secret|password|passwd|authorization|signature|cookie)\\+"\s*:\s*)\\+"(?:[^"]*\\\\\\")*[^"]*"`) // JSON in a quoted text
+	cookie      = regexp.MustCompile(`(?i)\b((?:set-)?cookie:\s*)[^\r\n]+`)
+	privateKey  = regexp.MustCompile(`(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`)
+	mailAddress = regexp.MustCompile(`[^\s@<>"',;:()\[\]{}=/\\]+(?:@|%40)[^\s@<>"',;:()\[\]{}=/\\]+\.[\p{L}]{2,}`)
 )
 
-// Scrub replaces what must not be logged or stored in a text: e-mail addresses, Basic and Bearer credentials, user and
-// password of a URL, and the values of secret-looking query parameters and JSON members.
+// Scrub replaces what must not be logged or stored in a text: e-mail addresses, escaped ones too, Basic and Bearer
+// credentials, cookies, private keys, user and password of a URL, and the values of secret-looking query parameters, those
+// of signed URLs among them, and JSON members.
 func Scrub(s string) string {
-	if strings.Contains(s, "@") {
+	if strings.Contains(s, "PRIVATE KEY-----") {
+		s = privateKey.ReplaceAllString(s, "$1 "+redacted)
+	}
+	if strings.Contains(s, "@") || strings.Contains(s, "%40") {
 		s = userInfo.ReplaceAllString(s, "://"+redacted+"@")
 		s = mailAddress.ReplaceAllString(s, "[email]")
 	}
 	s = credential.ReplaceAllString(s, "$1 "+redacted)
 	if strings.Contains(s, "=") {
 		s = assignment.ReplaceAllString(s, "${1}"+redacted)
+		s = shortSigned.ReplaceAllString(s, "${1}"+redacted)
 	}
+	s = cookie.ReplaceAllString(s, "${1}"+redacted)
 	if strings.Contains(s, `":`) || strings.Contains(s, `" :`) {
 		s = jsonSecret.ReplaceAllString(s, `${1}"`+redacted+`"`)
+		s = quotedJSON.ReplaceAllString(s, `${1}\"`+redacted+`\"`)
 	}
 	return s
 }

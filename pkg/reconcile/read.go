@@ -64,22 +64,17 @@ func (r *reader) read(ctx context.Context, in *Input) error {
 
 // pages calls each for every item of a list.
 func pages[T any](ctx context.Context, in *Input, list func(context.Context, string) (connector.Page[T], error), each func(T)) error {
-	for page := ""; ; {
-		p, err := list(ctx, page)
-		if err != nil {
-			return err
-		}
+	return connector.EachPage("comparing: listing "+in.Company, func(page string) (connector.Page[T], error) {
+		return list(ctx, page)
+	}, func(p connector.Page[T]) error {
 		for _, bad := range p.Bad {
 			in.Unread = append(in.Unread, fmt.Sprintf("%s %s: %s", bad.Kind, bad.Number, bad.Message))
 		}
 		for _, item := range p.Items {
 			each(item)
 		}
-		if p.Next == "" || p.Next == page {
-			return nil
-		}
-		page = p.Next
-	}
+		return nil
+	})
 }
 
 func (r *reader) readERP(ctx context.Context, in *Input) error {

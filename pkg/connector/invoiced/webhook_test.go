@@ -5,6 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"strings"
 	"testing"
 
@@ -60,6 +63,62 @@ func TestVerify(t *testing.T) {
 		if index != c.index || !errors.Is(err, c.err) || (c.err == nil) != (err == nil) {
 			t.Errorf("%s: %d, %v; want %d, %v", c.name, index, err, c.index, c.err)
 		}
+	}
+}
+
+// TestVerifyWhateverTheOrder: while a secret is changed both are good, in either order and beside unusable ones; what
+// neither signed is refused in every order.
+func TestVerifyWhateverTheOrder(t *testing.T) {
+	const body = `{"id":1}`
+	for _, order := range [][]string{{"new", "old"}, {"old", "new"}, {"", "new", "old"}, {"new", " ", "old"}, {"old", "new", ""}} {
+		for _, signer := range []string{"new", "old"} {
+			index, err := Verify([]byte(body), sign(body, signer), values(order...))
+			if err != nil || order[index] != signer {
+				t.Errorf("%q under %q: %d, %v", order, signer, index, err)
+			}
+		}
+		for _, forged := range []string{sign(body, "other"), sign(body, ""), sign(body+" ", "new"), strings.Repeat("0", 64)} {
+			if index, err := Verify([]byte(body), forged, values(order...)); index != -1 || !errors.Is(err, ErrSignature) {
+				t.Errorf("%q: a forged signature gives %d, %v", order, index, err)
+			}
+		}
+	}
+}
+
+// TestVerifyComparesInConstantTime: the source compares by hmac.Equal alone and leaves the loop over the secrets nowhere.
+func TestVerifyComparesInConstantTime(t *testing.T) {
+	f, err := parser.ParseFile(token.NewFileSet(), "webhook.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal, leaves, other := 0, 0, 0
+	ast.Inspect(f, func(n ast.Node) bool {
+		loop, ok := n.(*ast.RangeStmt)
+		if !ok {
+			return true
+		}
+		ast.Inspect(loop.Body, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ReturnStmt:
+				leaves++
+			case *ast.BranchStmt:
+				if n.Tok != token.CONTINUE {
+					leaves++
+				}
+			case *ast.SelectorExpr:
+				switch name := n.Sel.Name; {
+				case name == "Equal" && n.X.(*ast.Ident).Name == "hmac":
+					equal++
+				case name == "Equal", name == "Compare", name == "EqualFold", name == "EncodeToString":
+					other++
+				}
+			}
+			return true
+		})
+		return false
+	})
+	if equal != 1 || leaves != 0 || other != 0 {
+		t.Errorf("hmac.Equal %d times, %d ways out of the loop, %d other comparisons; want 1, 0, 0", equal, leaves, other)
 	}
 }
 

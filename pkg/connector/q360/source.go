@@ -60,10 +60,13 @@ func forward(src source, p client.Page, column, after string) error {
 	return nil
 }
 
-// all reads every row of a source by key.
+// maxPages bounds a list that is read to its end at once; the longest are the lines of one document.
+const maxPages = 1000
+
+// all reads every row of a source by key. A server whose pages never end is an error.
 func (c *Connector) all(ctx context.Context, src source, extra ...client.Filter) ([]client.Row, error) {
 	var out []client.Row
-	after := ""
+	walk, after := connector.Walk{Op: src.op, Most: maxPages}, ""
 	for {
 		p, err := c.pageAfter(ctx, src, after, c.m.Dialect.LinePageSize, extra...)
 		if err != nil {
@@ -74,6 +77,9 @@ func (c *Connector) all(ctx context.Context, src source, extra ...client.Filter)
 			return out, nil
 		}
 		after = p.Rows[len(p.Rows)-1].Raw(src.key)
+		if err := walk.On(after); err != nil {
+			return nil, err
+		}
 	}
 }
 

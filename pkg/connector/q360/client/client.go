@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -84,15 +83,11 @@ func New(opt Options) (*Client, error) {
 	}
 	times := opt.Mapping.Site.Timeouts
 	parallel := cmp.Or(opt.Parallel, opt.Mapping.Site.MaxParallel)
-	if opt.HTTP == nil {
-		dialer := &net.Dialer{Timeout: times.Connect}
-		opt.HTTP = &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext,
-			TLSHandshakeTimeout: times.Connect, MaxIdleConnsPerHost: parallel, IdleConnTimeout: 90 * time.Second, ForceAttemptHTTP2: true}}
-	}
 	var err error
 	c.http, err = httpx.New(httpx.Options{
 		BaseURL: cmp.Or(opt.BaseURL, opt.Mapping.Site.BaseURL), HTTP: opt.HTTP, Clock: c.clock, Logger: opt.Logger,
 		Authorize: c.authorize, Trace: opt.Trace, PerSecond: opt.PerSecond, Parallel: parallel,
+		Networks: opt.Mapping.Site.Prefixes(), Connect: times.Connect,
 		ReadTimeout: times.List, WriteTimeout: times.Write, MaxBody: MaxList,
 	})
 	if err != nil {

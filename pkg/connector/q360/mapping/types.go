@@ -4,6 +4,7 @@
 package mapping
 
 import (
+	"net/netip"
 	"regexp"
 	"strings"
 	"time"
@@ -30,6 +31,7 @@ type Site struct {
 	Name              string   `yaml:"name"`
 	Version           string   `yaml:"q360_version"`
 	BaseURL           string   `yaml:"base_url"`
+	Networks          []string `yaml:"networks"`           // private networks that the server is in, such as 10.20.0.0/16; a public server needs none
 	Timezone          string   `yaml:"timezone"`           // IANA name; all stored times are local to it
 	CredentialsSecret string   `yaml:"credentials_secret"` // name of a secret with {user, password}
 	MaxParallel       int      `yaml:"max_parallel"`       // calls in flight
@@ -43,6 +45,17 @@ func (s Site) Location() *time.Location {
 		return time.UTC
 	}
 	return zone
+}
+
+// Prefixes are the Networks; one that is none, which Load refuses, is left out.
+func (s Site) Prefixes() []netip.Prefix {
+	var out []netip.Prefix
+	for _, text := range s.Networks {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // Timeouts bound the kinds of call.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
+	"github.com/arbridge/arbridge/pkg/httpx"
 	"github.com/arbridge/arbridge/pkg/money"
 )
 
@@ -46,6 +48,10 @@ func (m *Mapping) validateSite(f *faults) {
 		u, err := url.Parse(s.BaseURL)
 		ok := err == nil && u.Host != "" && u.User == nil && u.RawQuery == ""
 		f.check(ok && (u.Scheme == "https" || u.Scheme == "http"), "site.base_url", s.BaseURL, "a URL such as https://q360.example.com, without user or query")
+	}
+	for i, text := range s.Networks {
+		p, err := netip.ParsePrefix(text)
+		f.check(err == nil && httpx.Private(p.Addr()), fmt.Sprintf("site.networks[%d]", i), text, "a private network such as 10.20.0.0/16")
 	}
 	f.check(s.MaxParallel >= 1 && s.MaxParallel <= 64, "site.max_parallel", s.MaxParallel, "1 to 64")
 	for name, d := range map[string]time.Duration{"connect": s.Timeouts.Connect, "list": s.Timeouts.List, "write": s.Timeouts.Write, "download": s.Timeouts.Download} {
