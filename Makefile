@@ -9,6 +9,8 @@ GO ?= go
 BUILD := .build
 DATA ?= .data/run
 DEMO_DATA ?= .data/demo
+KILLS ?= 200
+KILL_INVOICES ?= 10000
 IMAGE ?= ko.local/arbridge
 TAG ?= dev
 SBOM ?= $(BUILD)/sbom
@@ -36,6 +38,18 @@ run: build ## Run all functions in one process on an embedded store in DATA (def
 demo: build ## Run the demonstration in DEMO_DATA (default .data/demo); interrupt and repeat it to continue
 	@exec $(BUILD)/arbridge demo --data $(DEMO_DATA)
 
+.PHONY: sim
+sim: build ## Simulate 2,000 seeds of the whole system with faults; print how often each fault happened
+	@exec $(BUILD)/arbridge sim run --seeds 2000
+
+.PHONY: sim-crash
+sim-crash: ## Crash a process at every boundary of each workflow, and at pairs of them while a receipt is posted
+	ARBRIDGE_CRASH_STEP=1 $(GO) test ./pkg/simulation -run 'Crash' -count=1 -v -timeout 60m
+
+.PHONY: sim-bugs
+sim-bugs: build ## Plant bugs one by one, and print after how many seeds the simulation notices each
+	@exec $(BUILD)/arbridge sim bugs
+
 .PHONY: test
 test: ## Run all tests
 	$(GO) test ./...
@@ -44,9 +58,14 @@ test: ## Run all tests
 test-cloud: ## Run the main job as on Google Cloud: one process per function, the official emulators; needs Java and their jars
 	REQUIRE_EMULATORS=1 $(GO) test ./functions/demo -run 'TestCloud$$' -count=1 -v
 
+.PHONY: test-kill
+test-kill: ## Kill the server KILLS times (200) during a backfill of KILL_INVOICES (10000) and under webhooks, and compare the books
+	ARBRIDGE_KILLS=$(KILLS) ARBRIDGE_KILL_INVOICES=$(KILL_INVOICES) $(GO) test ./functions/demo -run 'TestKillsOfTheServer$$' -count=1 -v -timeout 60m
+
 .PHONY: check
-check: check-generated check-format check-static ## Run everything CI runs: generated files, format, static analysis, race tests
-	$(GO) test -race -shuffle=on -timeout 20m ./...
+check: check-generated check-format check-static check-licences ## Run everything CI runs: generated files, format, static analysis, race tests
+	$(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v /pkg/simulation)
+	$(GO) test ./pkg/simulation # one thing at a time by design: no race to detect
 
 .PHONY: check-generated
 check-generated:
@@ -64,6 +83,10 @@ check-format:
 check-static:
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+
+.PHONY: check-licences
+check-licences:
+	$(GO) test -count=1 -run 'Licences' ./pkg/archtest
 
 .PHONY: lint
 lint: ## Run golangci-lint (.golangci.yaml); the first run builds it

@@ -91,7 +91,7 @@ func commands() *cobra.Command {
 	for _, c := range []*cobra.Command{
 		runCommand(), demoCommand(), serveCommand(), tickCommand(), listCommand(), showCommand(), configCommand(), functionCommand(), benchCommand(),
 		issuesCommand(), digestCommand(),
-		reconcileCommand(),
+		reconcileCommand(), simCommand(),
 	} {
 		root.AddCommand(c)
 	}

@@ -1,0 +1,201 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/arbridge/arbridge/pkg/connector"
+	q360sim "github.com/arbridge/arbridge/pkg/connector/q360/sandbox"
+	"github.com/arbridge/arbridge/pkg/connector/q360/sandbox/business"
+	"github.com/arbridge/arbridge/pkg/secret"
+	"github.com/arbridge/arbridge/pkg/settings"
+)
+
+// company is one of the companies, with its settings as they were changed.
+type company struct {
+	id, code, zone string
+	currencies     []string // the first is its own
+	customers      []string
+	site           map[string]string // billing site by customer
+	settings       []settings.Company
+	sandbox        bool // every recipient is the safe address
+	off            bool // takes no part
+	start          string
+	touched        time.Time // when somebody last did something in it
+	ticked         time.Time
+	checked        *connector.Capabilities
+}
+
+// safeAddress is the only recipient of a company in sandbox mode.
+const safeAddress = "ar-test@brightline.example"
+
+// template is what every company of that place in the list has in common.
+type template struct {
+	id, code, zone string
+	currencies     []string
+	customers      []int // of the generated business
+	own            map[string]any
+}
+
+func templates() []template {
+	return []template{
+		{"us", "01", "America/New_York", []string{"USD"}, []int{0, 3, 6}, map[string]any{"contacts.roles": []any{"AP", "AR"}, "invoices.lines_without_pdf": "detail",
+			"invoices.gone": "void_if_unpaid", "credit_notes.apply": "oldest"}},
+		{"ca", "02", "America/Toronto", []string{"CAD"}, []int{1, 4, 10}, map[string]any{"contacts.roles": []any{"ALL"}, "fees.strategy": "gl_line",
+			"invoices.send": "email", "payments.overpayment": "on_account", "payments.closed_period": "next_open_day", "documents.attach": false}},
+		{"eu", "03", "Europe/Berlin", []string{"EUR", "GBP"}, []int{2, 8, 14}, map[string]any{"contacts.roles": []any{"AP"}, "fees.strategy": "unapplied",
+			"invoices.variance": "0.05", "invoices.gone": "flag", "documents.attach": false}},
+	}
+}
+
+// texts are the settings of a company as somebody writes them.
+func (t template) texts(start string) map[string]any {
+	banks := map[string]any{}
+	for _, c := range t.currencies {
+		banks[c] = map[string]string{"USD": "1010", "CAD": "1020", "EUR": "1030", "GBP": "1040"}[c]
+	}
+	out := map[string]any{
+		"company.mode": "live", "company.q360_company": t.code, "company.time_zone": t.zone, "company.currency": t.currencies[0],
+		"qualify.start_date": start, "payments.methods_map": map[string]any{"credit_card": "CARD", "ach": "ACH", "direct_debit": "ACH"},
+		"payments.gl_accounts": banks, "fees.gl_account": "4950", "limits.q360_rps": 20, "limits.invoiced_rps": 10, "documents.wait_days": 1,
+		"payments.attempts": 10,
+	}
+	maps.Copy(out, t.own)
+	return out
+}
+
+// variants are changes of settings that leave everything that is checked as it is.
+func variants() []map[string]any {
+	return []map[string]any{
+		{"fees.strategy": "proportional"}, {"fees.strategy": "gl_line"}, {"fees.strategy": "unapplied"}, {"invoices.summary_text": "Invoice {{number}} {{po}}"},
+		{"invoices.lines_without_pdf": "summary"}, {"invoices.lines_without_pdf": "detail"}, {"activity.viewed": false}, {"contacts.update": false},
+		{"limits.invoiced_rps": 5}, {"activity.viewed_collapse": "each"},
+	}
+}
+
+func resolve(texts map[string]any) settings.Company {
+	set, problems := settings.ResolveCompany(texts, time.LoadLocation)
+	if len(problems) > 0 {
+		panic(fmt.Sprintf("simulation: settings: %v", problems)) // they are written above
+	}
+	return set
+}
+
+// scene is what all runs that begin on a day share; it is never changed.
+type scene struct {
+	start    time.Time
+	business *business.Business
+	rows     map[string][]q360sim.Record
+	sites    map[string]string
+	plant    func(*world) // called after every step, for tests; else nil
+}
+
+// begins are the days on which runs begin: before the changes of clocks in America in spring and autumn, and between.
+func begins() []time.Time {
+	return []time.Time{
+		time.Date(2026, 5, 5, 13, 0, 0, 0, time.UTC), time.Date(2026, 3, 7, 15, 0, 0, 0, time.UTC), time.Date(2026, 10, 31, 14, 0, 0, 0, time.UTC),
+	}
+}
+
+func newScene(start time.Time) *scene {
+	first := time.Date(start.Year(), start.Month(), 1, 0, 0, 0, 0, time.UTC).AddDate(0, -1, 0)
+	b := business.Generate(business.Options{Seed: 7, Start: first, Customers: 40, Invoices: 80})
+	s := &scene{start: start, business: b, rows: map[string][]q360sim.Record{}, sites: map[string]string{}}
+	all := b.Batch().Tables
+	for _, name := range []string{"COMPANY", "CURRENCY", "GLACCOUNT", "CODE"} {
+		s.rows[name] = all[name]
+	}
+	for _, name := range []string{"FISCALENDAR", "FXRATE"} {
+		for _, r := range all[name] {
+			if day, err := time.Parse(time.DateOnly, r["STARTDATE"][:10]); err == nil && day.Before(start.AddDate(0, 2, 0)) {
+				s.rows[name] = append(s.rows[name], r)
+			}
+		}
+	}
+	var numbers []string
+	for _, t := range templates() {
+		for _, i := range t.customers {
+			numbers = append(numbers, customerNo(i))
+		}
+	}
+	for _, name := range []string{"CUSTOMER", "SITE", "CONTACT"} {
+		for _, r := range all[name] {
+			if !slices.Contains(numbers, r["CUSTOMERNO"]) {
+				continue
+			}
+			if name == "CUSTOMER" {
+				r = maps.Clone(r)
+				r["BALANCE"] = "0"
+				s.sites[r["CUSTOMERNO"]] = r["INVOICESITENO"]
+			}
+			s.rows[name] = append(s.rows[name], r)
+		}
+	}
+	return s
+}
+
+func customerNo(i int) string { return fmt.Sprintf("C%05d", i+1) }
+
+// newCompanies makes the companies of a run. startDate is theirs.
+func newCompanies(s *scene, startDate string, sandboxed, off int) []*company {
+	var out []*company
+	for i, t := range templates() {
+		co := &company{id: t.id, code: t.code, zone: t.zone, currencies: t.currencies, site: s.sites, start: startDate, sandbox: i == sandboxed, off: i == off}
+		for _, n := range t.customers {
+			co.customers = append(co.customers, customerNo(n))
+		}
+		texts := t.texts(startDate)
+		if co.sandbox {
+			texts["company.mode"], texts["sandbox.email"] = "sandbox", safeAddress
+		}
+		if co.off {
+			texts["company.enabled"] = false
+		}
+		co.settings = []settings.Company{resolve(texts)}
+		for _, v := range variants() {
+			changed := maps.Clone(texts)
+			maps.Copy(changed, v)
+			co.settings = append(co.settings, resolve(changed))
+		}
+		out = append(out, co)
+	}
+	return out
+}
+
+// vault is the secrets of all companies.
+type vault map[string]string
+
+func newVault(companies []*company) vault {
+	v := vault{}
+	for _, co := range companies {
+		v["key-"+co.id] = "live-key-of-" + co.id
+		v["hook-"+co.id] = "hook-secret-of-" + co.id
+		v["q360-"+co.id] = fmt.Sprintf(`{"user":%q,"password":%q}`, erpUser(co.id), "password-of-"+co.id)
+	}
+	return v
+}
+
+func erpUser(id string) string { return "ARBRIDGE-" + id }
+
+// Get implements secret.Source.
+func (v vault) Get(_ context.Context, name string) ([]secret.Value, error) {
+	text, ok := v[name]
+	if !ok {
+		return nil, secret.ErrNotFound
+	}
+	return []secret.Value{secret.NewValue(text)}, nil
+}
+
+// needles are what must never be logged.
+func (v vault) needles() []string {
+	out := []string{"@customer", "Basic "}
+	for _, name := range slices.Sorted(maps.Keys(v)) {
+		if name[0] != 'q' {
+			out = append(out, v[name])
+		}
+	}
+	return append(out, "password-of-")
+}

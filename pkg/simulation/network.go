@@ -1,0 +1,244 @@
+package simulation
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Where the vendors are; the network knows no other place.
+const (
+	erpURL    = "https://q360.invalid"
+	portalURL = "https://invoiced.invalid"
+)
+
+// network carries a process's calls to the vendors, and does to them what networks and vendors do.
+type network struct {
+	p  *process
+	co *company
+}
+
+// errTimeout is a call whose answer did not come in time.
+type errTimeout struct{}
+
+func (errTimeout) Error() string   { return "no answer in time" }
+func (errTimeout) Timeout() bool   { return true }
+func (errTimeout) Temporary() bool { return true }
+
+var _ net.Error = errTimeout{}
+
+// RoundTrip implements http.RoundTripper.
+func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := n.p.w
+	body, err := readAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if n.p.dead {
+		panic(killed{})
+	}
+	c := &call{p: n.p, co: n.co, r: r, body: body, erp: strings.HasPrefix(erpURL, r.URL.Scheme+"://"+r.URL.Host)}
+	what := n.co.id + " " + r.Method + " " + r.URL.Host[:strings.IndexByte(r.URL.Host, '.')] + r.URL.Path
+	w.leaves(c)
+	if err := n.p.cross(what); err != nil {
+		return nil, err
+	}
+	if res, err, hit := n.before(r); hit {
+		n.p.after(what)
+		return res, err
+	}
+	n.meanwhile(c)
+	if res := n.stale(c); res != nil {
+		n.p.after(what)
+		return res, nil
+	}
+	res, content := n.vendor(r, body)
+	w.saw(c, res.StatusCode, content)
+	if c.write() {
+		w.trace.add("%s %s -> %d", n.p.name, what, res.StatusCode)
+		w.wrote(c, res.StatusCode)
+	}
+	n.remember(c, res, content)
+	n.p.after(what)
+	return n.behind(c, res)
+}
+
+// meanwhile has people do something at the very moment of a call.
+func (n *network) meanwhile(c *call) {
+	w := n.p.w
+	if w.hit(ClerkEdits) {
+		w.atOnce(true)
+	}
+	if w.hit(CustomerActs) {
+		w.atOnce(false)
+	}
+	if c.download() && w.hit(PDFChanged) {
+		w.changeFile(c.r.URL.Query().Get("documentno"))
+	}
+}
+
+// staleAnswer is what a list said before.
+type staleAnswer struct {
+	at     time.Time
+	header http.Header
+	body   []byte
+}
+
+// lagging is how far a vendor's lists may be behind its writes: less than the time in which arbridge believes that something
+// is absent, which is 70 seconds for documents and 21 minutes for money.
+const lagging = 65 * time.Second
+
+func (c *call) key() string { return c.co.id + c.r.Method + c.r.URL.String() + string(c.body) }
+
+// stale is the answer that the same question had a while ago, in place of the one that it has now.
+func (n *network) stale(c *call) *http.Response {
+	w := n.p.w
+	if w.calm || w.rates[StaleRead] == 0 || !c.list() {
+		return nil
+	}
+	old, there := w.stale[c.key()]
+	if !there || w.loop.now.Sub(old.at) > lagging || !w.hit(StaleRead) {
+		return nil
+	}
+	res := answer(c.r, http.StatusOK, "", string(old.body), nil)
+	res.Header = old.header.Clone()
+	return res
+}
+
+// remember keeps what a list said, for a later one that lags. How old it is counts from when it was true.
+func (n *network) remember(c *call, res *http.Response, content []byte) {
+	w := n.p.w
+	if w.calm || w.rates[StaleRead] == 0 || !c.list() || res.StatusCode != http.StatusOK {
+		return
+	}
+	w.stale[c.key()] = staleAnswer{w.loop.now, res.Header.Clone(), content}
+}
+
+// vendor hands the request to the sandbox.
+func (n *network) vendor(r *http.Request, body []byte) (*http.Response, []byte) {
+	w := n.p.w
+	rec := httptest.NewRecorder()
+	in := r.Clone(r.Context())
+	in.Body, in.RequestURI, in.RemoteAddr = io.NopCloser(bytes.NewReader(body)), r.URL.RequestURI(), "127.0.0.1:1"
+	in.Host = r.URL.Host
+	h := w.portal.Handler()
+	if strings.HasPrefix(erpURL, r.URL.Scheme+"://"+r.URL.Host) {
+		h = w.erpHandler
+	}
+	h.ServeHTTP(rec, in)
+	res := rec.Result()
+	res.Request = r
+	return res, rec.Body.Bytes()
+}
+
+// changeFile puts another file in the place of one that is being read.
+func (w *world) changeFile(documentNo string) {
+	if b := w.past.bills[strings.TrimPrefix(documentNo, "D")]; b != nil {
+		(&doer{w: w, co: b.co}).attach(b, fmt.Sprintf(" changed at %s", w.loop.now.Format(time.RFC3339Nano)))
+	}
+}
+
+// download reports whether a file of the ERP is read.
+func (c *call) download() bool { return c.erp && c.r.URL.Path == "/api/Document" }
+
+// before are faults of calls that the vendor never sees.
+func (n *network) before(r *http.Request) (*http.Response, error, bool) {
+	w := n.p.w
+	switch {
+	case w.hit(TimeoutBefore):
+		w.loop.pause(90 * time.Second)
+		return nil, errTimeout{}, true
+	case w.hit(Refused):
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}, true
+	case w.hit(HTML502):
+		return answer(r, http.StatusBadGateway, "text/html", "<html><h1>502 Bad Gateway</h1></html>", nil), nil, true
+	case w.hit(Answer503):
+		return answer(r, http.StatusServiceUnavailable, "text/plain", "upstream connect error", nil), nil, true
+	case w.hit(TooMany):
+		return answer(r, http.StatusTooManyRequests, "application/json", `{"type":"rate_limit_error","message":"slow down"}`, nil), nil, true
+	case w.hit(TooManyWait):
+		wait := 1 + w.loop.rng.IntN(120)
+		n.mustWait(r, time.Duration(wait)*time.Second)
+		return answer(r, http.StatusTooManyRequests, "application/json", `{"type":"rate_limit_error","message":"slow down"}`,
+			map[string]string{"Retry-After": fmt.Sprint(wait)}), nil, true
+	case w.hit(BadCredentials):
+		return answer(r, http.StatusUnauthorized, "application/json", `{"type":"invalid_request","message":"Missing API key!"}`, nil), nil, true
+	case w.hit(Forbidden):
+		return answer(r, http.StatusForbidden, "application/json", `{"type":"invalid_request","message":"You do not have permission."}`, nil), nil, true
+	}
+	return nil, nil, false
+}
+
+// behind are faults of answers: whatever was asked for has happened.
+func (n *network) behind(c *call, res *http.Response) (*http.Response, error) {
+	w, r := n.p.w, c.r
+	if c.download() && w.hit(PDFEmpty) {
+		return answer(r, http.StatusOK, "application/pdf", "", nil), nil
+	}
+	switch {
+	case w.hit(TimeoutAfter):
+		w.loop.pause(90 * time.Second)
+		return nil, errTimeout{}
+	case w.hit(ResetBody):
+		content, _ := readAll(res.Body)
+		res.Body = io.NopCloser(io.MultiReader(bytes.NewReader(content[:len(content)/2]), broken{}))
+		res.ContentLength = -1
+		return res, nil
+	case w.hit(TruncatedJSON):
+		content, _ := readAll(res.Body)
+		res.Body = io.NopCloser(bytes.NewReader(content[:len(content)/2]))
+		res.ContentLength = -1
+		res.Header.Del("Content-Length")
+		return res, nil
+	case w.hit(Answer500):
+		return answer(r, http.StatusInternalServerError, "application/json", `{"type":"api_error","message":"An internal error occurred."}`, nil), nil
+	case w.hit(SlowAnswer):
+		w.loop.pause(w.loop.between(20*time.Second, 4*time.Minute))
+	}
+	return res, nil
+}
+
+// mustWait remembers that a vendor wants no calls of the process for a while.
+func (n *network) mustWait(r *http.Request, d time.Duration) {
+	name := "portal"
+	if strings.HasPrefix(erpURL, r.URL.Scheme+"://"+r.URL.Host) {
+		name = "erp"
+	}
+	a := n.p.account(n.co, name)
+	a.closed = maxTime(a.closed, n.p.w.loop.now.Add(d))
+}
+
+// broken is a connection that was reset.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, syscall.ECONNRESET }
+
+func answer(r *http.Request, status int, kind, body string, header map[string]string) *http.Response {
+	res := &http.Response{
+		StatusCode: status, Status: fmt.Sprintf("%d %s", status, http.StatusText(status)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {kind}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r,
+	}
+	for k, v := range header {
+		res.Header.Set(k, v)
+	}
+	return res
+}
+
+func readAll(r io.ReadCloser) ([]byte, error) {
+	if r == nil {
+		return nil, nil
+	}
+	defer r.Close()
+	content, err := io.ReadAll(r)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return content, err
+}

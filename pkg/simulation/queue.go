@@ -1,0 +1,162 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/arbridge/arbridge/pkg/bus"
+)
+
+// message waits for a process, or is with one.
+type message struct {
+	topic    string
+	m        bus.Message
+	id       int
+	at       time.Time // not before
+	attempts int
+	with     *process
+}
+
+// queue is the bus: at least once, in order per key.
+type queue struct {
+	w        *world
+	messages []*message
+	number   int
+	dead     int
+}
+
+// publisher is the bus as a process has it.
+type publisher struct{ p *process }
+
+var errPublish = errors.New("bus: deadline exceeded")
+
+// Publish implements bus.Publisher.
+func (b *publisher) Publish(_ context.Context, topic string, messages ...bus.Message) error {
+	if err := b.p.cross("publish"); err != nil {
+		return err
+	}
+	for _, m := range messages {
+		b.p.w.queue.add(topic, m)
+	}
+	b.p.after("publish")
+	if b.p.w.hit(PublishUnclear) {
+		return errPublish
+	}
+	return nil
+}
+
+func (q *queue) add(topic string, m bus.Message) {
+	w := q.w
+	if w.hit(MessageLost) {
+		w.trace.add("lost: %s %s", topic, m.Data)
+		return
+	}
+	copies := 1
+	if w.hit(MessageTwice) {
+		copies = 2
+	}
+	for range copies {
+		q.number++
+		at := w.loop.now.Add(m.Delay)
+		if w.hit(MessageLate) {
+			at = at.Add(w.loop.between(time.Second, 10*time.Minute))
+		}
+		q.messages = append(q.messages, &message{topic: topic, m: m, id: q.number, at: at})
+		if copies == 2 {
+			m.Key = "" // a second delivery while the first is being handled
+		}
+	}
+}
+
+// ready lists the messages that may be delivered: the first of each key, when none of the key is with a process.
+func (q *queue) ready() []*message {
+	var out []*message
+	busy := map[string]bool{}
+	for _, m := range q.messages {
+		key := m.topic + " " + m.m.Key
+		if m.m.Key != "" && busy[key] {
+			continue
+		}
+		if m.with == nil && !m.at.After(q.w.loop.now) {
+			out = append(out, m)
+		}
+		busy[key] = true
+	}
+	return out
+}
+
+// next is when the next message that waits may be delivered; the zero time when none waits.
+func (q *queue) next() time.Time {
+	var at time.Time
+	for _, m := range q.messages {
+		if m.with == nil && (at.IsZero() || m.at.Before(at)) {
+			at = m.at
+		}
+	}
+	return at
+}
+
+// overdue counts the messages that could have been delivered for a while.
+func (q *queue) overdue() int {
+	n := 0
+	for _, m := range q.messages {
+		if m.at.Before(q.w.loop.now.Add(-15 * time.Minute)) {
+			n++
+		}
+	}
+	return n
+}
+
+// deliver gives ready messages to idle processes.
+func (q *queue) deliver() {
+	for {
+		idle := q.w.idle()
+		if len(idle) == 0 {
+			return
+		}
+		ready := q.ready()
+		if len(ready) == 0 {
+			return
+		}
+		q.give(ready[q.w.loop.rng.IntN(len(ready))], idle[q.w.loop.rng.IntN(len(idle))])
+	}
+}
+
+func (q *queue) give(m *message, p *process) {
+	m.with = p
+	m.attempts++
+	q.w.trace.detail("  %s is given %s %s", p.name, m.topic, m.m.Data)
+	p.serve(fmt.Sprintf("%s %s", m.topic, m.m.Data), m.topic, func() *http.Request {
+		body, err := bus.EncodePush(bus.Delivery{
+			Subscription: m.topic, ID: fmt.Sprint(m.id), Key: m.m.Key, Data: m.m.Data, Attributes: m.m.Attributes, Attempt: m.attempts, Published: m.at,
+		})
+		if err != nil {
+			panic("simulation: " + err.Error())
+		}
+		return post("/", body, nil)
+	}, func(status int) {
+		m.with = nil
+		switch {
+		case status >= 200 && status < 300:
+			q.remove(m)
+		case m.attempts >= 10:
+			q.dead++
+			q.w.trace.add("dead letter: %s %s", m.topic, m.m.Data)
+			q.remove(m)
+		default:
+			m.at = q.w.loop.now.Add(min(10*time.Second<<min(m.attempts, 6), 10*time.Minute))
+		}
+	})
+}
+
+func (q *queue) remove(m *message) {
+	for i, other := range q.messages {
+		if other == m {
+			q.messages = append(q.messages[:i], q.messages[i+1:]...)
+			return
+		}
+	}
+}

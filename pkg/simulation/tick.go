@@ -1,0 +1,106 @@
+package simulation
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/arbridge/arbridge/pkg/bus"
+	"github.com/arbridge/arbridge/pkg/engine"
+	"github.com/arbridge/arbridge/pkg/record"
+	"github.com/arbridge/arbridge/pkg/store"
+)
+
+// pollEvery is the distance of ticks.
+const pollEvery = 5 * time.Minute
+
+// idlePoll is the distance of ticks of a company in which there seems to be nothing to find.
+const idlePoll = 5 * time.Hour
+
+// tick is the scheduler. It leaves out the ticks in which there is nothing to find: nobody did anything in the company since
+// its last complete poll, and nothing is due. A run in thirty-two leaves out none of the first day.
+func (w *world) tick() {
+	now := w.loop.now
+	if w.eager && now.Sub(w.scene.start) < 24*time.Hour {
+		w.queue.add(bus.TopicTicks, bus.Message{Key: "tick//", Data: []byte(`{}`)})
+		w.tickAt(now.Add(pollEvery))
+		return
+	}
+	next := now.Add(idlePoll)
+	for _, co := range w.companies {
+		due := w.pollDue(co)
+		if !due.After(now) {
+			data, err := json.Marshal(engine.Tick{Company: co.id})
+			if err != nil {
+				panic("simulation: " + err.Error())
+			}
+			w.queue.add(bus.TopicTicks, bus.Message{Key: "tick/" + co.id + "/", Data: data})
+			co.ticked = now
+			due = now.Add(pollEvery)
+		}
+		next = minTime(next, due)
+	}
+	w.tickAt(maxTime(next, now.Add(pollEvery)))
+}
+
+// pollDue is when a company has to be polled next.
+func (w *world) pollDue(co *company) time.Time {
+	if co.off {
+		return minTime(co.ticked.Add(idlePoll), co.touched)
+	}
+	due := co.ticked.Add(idlePoll)
+	if !w.polled(co) {
+		due = minTime(due, maxTime(co.touched, co.ticked.Add(pollEvery)))
+	}
+	for id, at := range w.dues {
+		if !strings.Contains(id, " "+co.id+"/") {
+			continue
+		}
+		if t, err := time.Parse(time.RFC3339Nano, at); err == nil && t.Before(due) {
+			due = maxTime(t, co.ticked.Add(pollEvery))
+		}
+	}
+	return due
+}
+
+// polled reports whether a poll of the company was complete that began after somebody last did something there.
+func (w *world) polled(co *company) bool {
+	doc, err := w.disk.Get(outside(), store.Runs, store.ID(co.id, "poll"))
+	if err != nil {
+		return false
+	}
+	var run record.Run
+	if err := json.Unmarshal(doc.Data, &run); err != nil {
+		panic("simulation: " + err.Error())
+	}
+	return run.Error == "" && run.StartedAt.After(co.touched.Add(time.Minute)) // clocks differ
+}
+
+// tickAt makes the next tick be at a time.
+func (w *world) tickAt(at time.Time) {
+	w.nextTick = at
+	w.loop.at(at, "tick", func() {
+		if w.nextTick.Equal(at) { // otherwise it was moved
+			w.tick()
+		}
+	})
+}
+
+// touch notes that somebody did something in a company, so that it is polled soon.
+func (w *world) touch(co *company) {
+	co.touched = w.loop.now
+	if soon := w.loop.now.Add(pollEvery); w.nextTick.After(soon) {
+		w.tickAt(soon)
+	}
+}
+
+// due notes when a stored record or event is due.
+func (w *world) due(c store.Collection, id string, data []byte) {
+	key := string(c) + " " + id
+	_, rest, found := strings.Cut(string(data), `"due_at":"`)
+	if !found {
+		delete(w.dues, key)
+		return
+	}
+	w.dues[key], _, _ = strings.Cut(rest, `"`)
+}

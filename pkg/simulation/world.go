@@ -1,0 +1,322 @@
+package simulation
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	invoicedsim "github.com/arbridge/arbridge/pkg/connector/invoiced/sandbox"
+	q360sim "github.com/arbridge/arbridge/pkg/connector/q360/sandbox"
+	"github.com/arbridge/arbridge/pkg/engine/enginetest"
+	"github.com/shopspring/decimal"
+)
+
+// Options of a run. Everything that is not given follows from the seed.
+type Options struct {
+	Seed    uint64
+	Events  int     // that people cause; 0: 50 to 80
+	Workers int     // processes; 0: 2 to 6
+	Faults  []Fault // that may happen; nil: about half of all kinds; empty: none
+	Skip    map[int]bool
+	Keep    bool // the lines of the trace
+	Logs    bool // look at every line of the log, whatever the seed
+}
+
+// Result is what a run came to.
+type Result struct {
+	Seed       uint64      `json:"seed"`
+	Hash       string      `json:"hash"`
+	Violations []Violation `json:"violations,omitempty"`
+	Coverage   Coverage    `json:"coverage"`
+	Deeds      []string    `json:"deeds,omitempty"` // what people did, and when
+	Trace      []string    `json:"trace,omitempty"`
+	Faults     []Fault     `json:"faults,omitempty"` // that could happen
+	Events     int         `json:"events"`
+	Workers    int         `json:"workers"`
+	Steps      int         `json:"steps"`
+	Writes     int         `json:"writes"` // to vendors
+	Calls      int         `json:"calls"`
+	Documents  int         `json:"documents"`
+	Receipts   int         `json:"receipts"`
+	Virtual    string      `json:"virtual"`
+}
+
+// Violation is something that must never be, and was.
+type Violation struct {
+	Invariant string `json:"invariant"`
+	At        string `json:"at"`
+	Text      string `json:"text"`
+}
+
+// world is everything of a run.
+type world struct {
+	opt        Options
+	scene      *scene
+	loop       *loop
+	trace      *trace
+	people     *rand.Rand // what people do follows from it alone
+	rates      rates
+	calm       bool
+	coverage   Coverage
+	erp        *q360sim.Server
+	erpHandler http.Handler
+	portal     *invoicedsim.Server
+	disk       *enginetest.Store
+	shelf      *enginetest.Blobs
+	queue      *queue
+	secrets    vault
+	companies  []*company
+	processes  []*process
+	workers    int
+	started    int
+	version    int // of the settings that hold now
+	logs       *logWatch
+	past       *past
+	hooks      hooks
+	deeds      []string
+	nextTick   time.Time
+	found      []Violation
+	calls      int
+	writes     int
+	lastWrite  time.Time
+	stale      map[string]staleAnswer
+	dues       map[string]string // when records and events are due, by collection and id
+	eager      bool              // every tick is made, and every check of the ERP
+	boundary   int               // things that left a process, or came back to one
+	crashAt    []int             // boundaries at which the process dies
+}
+
+func newWorld(s *scene, opt Options) (*world, error) {
+	t := newTrace(opt.Keep)
+	w := &world{
+		opt: opt, scene: s, trace: t, loop: newLoop(opt.Seed, s.start, t), coverage: Coverage{}, disk: enginetest.NewStore(), shelf: enginetest.NewBlobs(),
+		people: rand.New(rand.NewPCG(opt.Seed, 77)), stale: map[string]staleAnswer{},
+		dues: map[string]string{}, eager: opt.Seed%32 == 5,
+	}
+	t.loop = w.loop
+	w.queue, w.past = &queue{w: w}, newPast()
+	w.hooks.off = map[string]time.Time{}
+	choose := rand.New(rand.NewPCG(opt.Seed, 3))
+	sandboxed, off := choose.IntN(6), choose.IntN(8) // often none
+	w.companies = newCompanies(s, s.start.AddDate(0, 0, -4).Format(time.DateOnly), sandboxed, off)
+	w.secrets = newVault(w.companies)
+	w.workers = opt.Workers
+	if w.workers == 0 {
+		w.workers = []int{2, 2, 2, 2, 3, 3, 4, 6}[choose.IntN(8)]
+	}
+	if opt.Events == 0 {
+		w.opt.Events = 50 + choose.IntN(31)
+	}
+	w.rates = draw(choose, opt.Faults)
+	if opt.Logs || opt.Keep || opt.Seed%8 == 0 {
+		w.logs = &logWatch{w: w, needles: w.secrets.needles()}
+	}
+	if err := w.vendors(); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// vendors starts both sandboxes.
+func (w *world) vendors() error {
+	site, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		return fmt.Errorf("time zones: %w", err)
+	}
+	quiet, now := slog.New(slog.DiscardHandler), watch{w.loop, 0}
+	cfg := q360sim.Config{Clock: now, Location: site, Logger: quiet}
+	var accounts []invoicedsim.Account
+	for _, co := range w.companies {
+		cfg.Users = append(cfg.Users, q360sim.User{Name: erpUser(co.id), Password: "password-of-" + co.id, Type: q360sim.TypeAPI, Grants: q360sim.ConnectorGrants()})
+		zone, err := time.LoadLocation(co.zone)
+		if err != nil {
+			return fmt.Errorf("time zones: %w", err)
+		}
+		accounts = append(accounts, invoicedsim.Account{
+			Name: co.id, Location: zone, Currency: co.currencies[0], APIKeys: []invoicedsim.Key{{Value: w.secrets["key-"+co.id]}},
+			WebhookURL: "https://arbridge.invalid/webhook/" + co.id, WebhookSecret: w.secrets["hook-"+co.id], AutoSend: true,
+		})
+	}
+	if w.erp, err = q360sim.New(cfg); err != nil {
+		return err
+	}
+	w.erpHandler = w.erp.Handler()
+	if _, err := w.erp.LoadRows(q360sim.Batch{Tables: w.scene.rows}); err != nil {
+		return err
+	}
+	w.portal, err = invoicedsim.New(invoicedsim.Config{
+		PublicURL: portalURL, Clock: now, Logger: quiet, Accounts: accounts, Options: invoicedsim.Options{Seed: w.opt.Seed + 1},
+	})
+	return err
+}
+
+// hit reports whether a fault happens now.
+func (w *world) hit(f Fault) bool {
+	if w.calm || !w.loop.chance(w.rates[f]) {
+		return false
+	}
+	w.happened(f)
+	return true
+}
+
+func (w *world) happened(f Fault) {
+	w.coverage[f]++
+	w.trace.add("* %s", f)
+}
+
+// bad notes that something was which must never be.
+func (w *world) bad(invariant, format string, args ...any) {
+	v := Violation{Invariant: invariant, At: day(w.loop.now), Text: fmt.Sprintf(format, args...)}
+	w.trace.add("! %s: %s", v.Invariant, v.Text)
+	for _, old := range w.found {
+		if old.Invariant == v.Invariant && old.Text == v.Text {
+			return
+		}
+	}
+	w.found = append(w.found, v)
+}
+
+func (w *world) idle() []*process {
+	var out []*process
+	for _, p := range w.processes {
+		if !p.busy && !p.dead {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (w *world) companyOf(id string) *company {
+	i := slices.IndexFunc(w.companies, func(c *company) bool { return c.id == id })
+	if i < 0 {
+		return nil
+	}
+	return w.companies[i]
+}
+
+// logWatch looks for what must not be logged.
+type logWatch struct {
+	w       *world
+	needles []string
+}
+
+// Write implements io.Writer.
+func (l *logWatch) Write(line []byte) (int, error) {
+	for _, n := range l.needles {
+		if strings.Contains(string(line), n) {
+			l.w.bad(noSecretLogged, "%q in a line of the log: %s", n, line)
+		}
+	}
+	return len(line), nil
+}
+
+// Run makes one run.
+func (s *scene) run(opt Options) (Result, error) {
+	w, err := newWorld(s, opt)
+	if err != nil {
+		return Result{Seed: opt.Seed}, err
+	}
+	w.play()
+	w.loop.close()
+	r := Result{
+		Seed: opt.Seed, Hash: w.trace.hash(), Violations: w.found, Coverage: w.coverage, Deeds: w.deeds, Trace: w.trace.lines, Faults: w.rates.names(),
+		Events: w.opt.Events, Workers: w.workers, Steps: w.loop.steps, Writes: w.writes, Calls: w.calls, Virtual: w.loop.now.Sub(s.start).String(),
+	}
+	for _, book := range w.erp.Ledger().Books {
+		r.Documents, r.Receipts = r.Documents+len(book.Invoices), r.Receipts+len(book.Receipts)
+	}
+	return r, nil
+}
+
+// play runs the world: people do what they do while things go wrong, then nothing goes wrong any more, and all has to come
+// to rest.
+func (w *world) play() {
+	for range w.workers {
+		w.start()
+	}
+	deeds := w.script()
+	busy := w.scene.start
+	for i, d := range deeds {
+		if w.opt.Skip[i] {
+			continue
+		}
+		at := w.scene.start.Add(d.at)
+		busy = maxTime(busy, at)
+		w.loop.at(at, "deed", func() { w.do(d) })
+	}
+	end := busy.Add(100 * time.Minute)
+	w.tick()
+	w.deployments(end)
+	w.loop.at(end, "calm", w.quieten)
+	w.until(end)
+	w.until(maxTime(end.Add(afterwards), w.hooks.last.Add(restFor+2*time.Hour)))
+	if w.scene.start.Month() != time.May && w.rates[DaylightChange] > 0 {
+		w.happened(DaylightChange)
+	}
+	w.atRest()
+}
+
+// afterwards is how long nothing goes wrong before all has to be at rest, and longer where a webhook comes 72 hours late:
+// long enough for what is looked at daily.
+const afterwards = 30 * time.Hour
+
+func (w *world) until(end time.Time) {
+	for {
+		w.queue.deliver()
+		w.deliverHooks()
+		if w.scene.plant != nil {
+			w.scene.plant(w)
+		}
+		if !w.step(end) {
+			return
+		}
+	}
+}
+
+// step lets one thing happen. Messages that wait for their time are things to come, too.
+func (w *world) step(end time.Time) bool {
+	next := end
+	if at := w.queue.next(); !at.IsZero() && at.After(w.loop.now) && at.Before(next) {
+		next = at
+	}
+	if at := w.hooks.next; !at.IsZero() && at.Before(next) {
+		next = maxTime(at, w.loop.now.Add(time.Millisecond))
+	}
+	return w.loop.step(next) || next.Before(end)
+}
+
+// quieten ends all faults, and has people clear up what they left.
+func (w *world) quieten() {
+	w.calm = true
+	w.trace.add("nothing goes wrong any more")
+	for len(w.processes) > 2 && !w.processes[2].busy {
+		w.processes[2].dead = true
+		w.processes = slices.Delete(w.processes, 2, 3)
+	}
+	for _, co := range w.companies {
+		w.setPeriods(co, "OPEN")
+	}
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func percent(text string) *decimal.Decimal {
+	d := decimal.RequireFromString(text)
+	return &d
+}
