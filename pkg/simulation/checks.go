@@ -72,7 +72,6 @@ type portalDocument struct {
 	number, currency, status string
 	credit                   bool
 	total, balance           decimal.Decimal
-	version                  int
 }
 
 type portalPayment struct {

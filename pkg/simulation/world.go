@@ -190,14 +190,6 @@ func (w *world) idle() []*process {
 	return out
 }
 
-func (w *world) companyOf(id string) *company {
-	i := slices.IndexFunc(w.companies, func(c *company) bool { return c.id == id })
-	if i < 0 {
-		return nil
-	}
-	return w.companies[i]
-}
-
 // logWatch looks for what must not be logged.
 type logWatch struct {
 	w       *world
