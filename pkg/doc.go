@@ -41,16 +41,24 @@
 //   - journal: every effect on a vendor under its natural key: intended, started, then done, refused or unknown.
 //   - engine: load, plan, journal, apply, record. It knows contracts only. Begin with Engine.Sync, then perform in
 //     effect.go, which is why nothing is posted twice. engine/enginetest holds the world its tests live in.
+//   - schedule: jobs that are due by the calendar, once per due time.
+//   - reconcile: both sides compared by company, currency and month, every difference explained.
+//   - issue: one problem per cause, with the money at stake and the remedy. digest: the daily e-mail of it.
+//   - retention: what is removed after its days.
 //
 // # The edge
 //
 //   - server: the guards around every HTTP handler, and an orderly end.
 //   - pushauth: checks the token of a push.
+//   - meter: what is counted, by name. gauge: how fresh and how long what waits is. telemetry: sends both, and traces.
 //
 // # The rules
 //
 //   - archtest: what may import what, what is pure, how large things may get. It fails the build, and says what to do.
+//   - infra: holds the plans of Terraform and the build file against what the code needs.
+//   - simulation: the whole, in virtual time from one seed, with faults at every boundary.
 //
 // Above pkg are the functions: poll, sync, webhook and receipt are one thin handler each; platform builds the parts they
-// run on; host serves all of them in one process; arbridge is the command.
+// run on; host serves all of them in one process; demo is the business that shows it; localcloud runs the services on Google's
+// emulators; arbridge is the command.
 package pkg
