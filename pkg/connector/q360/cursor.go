@@ -11,6 +11,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/connector"
@@ -120,6 +121,15 @@ func (d *digests) stale(round byte, n int) []string {
 // IsZero is for omitzero.
 func (d digests) IsZero() bool { return len(d.entries) == 0 }
 
+// deflaters are kept, because one takes most of a megabyte, and each poll writes a cursor.
+var deflaters = sync.Pool{New: func() any {
+	w, err := flate.NewWriter(io.Discard, flate.DefaultCompression)
+	if err != nil {
+		panic("q360: " + err.Error()) // the level is one
+	}
+	return w
+}}
+
 // MarshalJSON writes the set compressed.
 func (d digests) MarshalJSON() ([]byte, error) {
 	var plain []byte
@@ -131,11 +141,11 @@ func (d digests) MarshalJSON() ([]byte, error) {
 		plain = append(plain, e.round)
 	}
 	var buf bytes.Buffer
-	w, err := flate.NewWriter(&buf, flate.DefaultCompression)
-	if err != nil {
-		return nil, err
-	}
-	if _, err = w.Write(plain); err == nil {
+	w := deflaters.Get().(*flate.Writer)
+	defer deflaters.Put(w)
+	w.Reset(&buf)
+	_, err := w.Write(plain)
+	if err == nil {
 		err = w.Close()
 	}
 	if err != nil {

@@ -64,7 +64,9 @@ type Client struct {
 	maxFile int64
 
 	mu      sync.Mutex
-	version int      // of the secret that the site accepts, 0 is the newest
+	version int    // of the secret that the site accepts, 0 is the newest
+	secret  string // the text that cred is of
+	cred    credentials
 	private []string // texts that never leave in an error
 }
 
@@ -118,12 +120,14 @@ func (c *Client) authorize(ctx context.Context, req *http.Request) error {
 	if len(versions) == 0 {
 		return fmt.Errorf("reading the Q360 credentials: secret %q has no version", c.name)
 	}
-	var cred credentials
-	if json.Unmarshal([]byte(versions[c.version].Reveal()), &cred) != nil || cred.User == "" || cred.Password == "" {
-		return fmt.Errorf("reading the Q360 credentials: secret %q is not of the form {\"user\": …, \"password\": …}", c.name)
+	if text := versions[c.version].Reveal(); text != c.secret {
+		var cred credentials
+		if json.Unmarshal([]byte(text), &cred) != nil || cred.User == "" || cred.Password == "" {
+			return fmt.Errorf("reading the Q360 credentials: secret %q is not of the form {\"user\": …, \"password\": …}", c.name)
+		}
+		c.secret, c.cred, c.private = text, cred, []string{cred.Password}
 	}
-	c.private = []string{cred.Password}
-	req.SetBasicAuth(cred.User, cred.Password)
+	req.SetBasicAuth(c.cred.User, c.cred.Password)
 	return nil
 }
 
