@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,58 +64,91 @@ func checkBatch(writes []store.Write) ([]map[string]string, error) {
 	return texts, nil
 }
 
+// checkDocument refuses a document that a real store would refuse, and returns its top-level texts.
 func checkDocument(b []byte) (map[string]string, error) {
-	if len(b) > store.MaxDocument {
+	switch {
+	case len(b) > store.MaxDocument:
 		return nil, store.ErrTooLarge
-	}
-	if !utf8.Valid(b) {
+	case !utf8.Valid(b):
 		return nil, errors.New("document is not UTF-8 text")
+	case !json.Valid(b) || bytes.TrimLeft(b, " \t\r\n")[0] != '{':
+		return nil, errors.New("document is not a JSON object")
 	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
-	var o map[string]any
-	if err := dec.Decode(&o); err != nil || o == nil {
-		return nil, fmt.Errorf("document is not a JSON object: %w", err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("document is followed by more text")
-	}
-	if err := checkValue(o, 0); err != nil {
-		return nil, err
-	}
-	texts := map[string]string{}
-	for k, v := range o {
-		if s, ok := v.(string); ok {
-			texts[k] = s
+	s := scan{rest: b, texts: map[string]string{}}
+	for len(s.rest) > 0 {
+		if err := s.next(); err != nil {
+			return nil, err
 		}
 	}
-	return texts, nil
+	return s.texts, nil
 }
 
-func checkValue(v any, depth int) error {
-	if depth > maxDepth {
-		return fmt.Errorf("nested deeper than %d levels", maxDepth)
+// scan walks through a valid JSON document. It is a walk over bytes, because simulations write very many documents.
+type scan struct {
+	rest  []byte
+	depth int
+	name  string // the last text on the top level that stood before a colon
+	text  string // the last one on it
+	value bool   // a colon came after name
+	texts map[string]string
+}
+
+func (s *scan) next() error {
+	switch c := s.rest[0]; {
+	case c == '{' || c == '[':
+		if s.depth++; s.depth > maxDepth+1 {
+			return fmt.Errorf("nested deeper than %d levels", maxDepth)
+		}
+	case c == '}' || c == ']':
+		s.depth--
+	case c == ':' && s.depth == 1:
+		s.name, s.value = s.text, true
+	case c == ',' && s.depth == 1:
+		s.value = false
+	case c == '"':
+		return s.quoted()
+	case c == '-' || c >= '0' && c <= '9':
+		return s.number()
 	}
-	switch v := v.(type) {
-	case json.Number:
-		if strings.ContainsAny(v.String(), ".eE") {
-			return store.ErrFraction
-		}
-		if _, err := strconv.ParseInt(v.String(), 10, 64); err != nil {
-			return errors.New("number does not fit 64 bits")
-		}
-	case map[string]any:
-		for _, item := range v {
-			if err := checkValue(item, depth+1); err != nil {
-				return err
-			}
-		}
-	case []any:
-		for _, item := range v {
-			if err := checkValue(item, depth+1); err != nil {
-				return err
-			}
-		}
+	s.rest = s.rest[1:]
+	return nil
+}
+
+func (s *scan) quoted() error {
+	n := 1 + bytes.IndexByte(s.rest[1:], '"')
+	for escaped(s.rest[:n]) {
+		n += 1 + bytes.IndexByte(s.rest[n+1:], '"')
+	}
+	literal := s.rest[:n+1]
+	s.rest = s.rest[n+1:]
+	if s.depth != 1 {
+		return nil
+	}
+	if bytes.IndexByte(literal, '\\') < 0 {
+		s.text = string(literal[1:n])
+	} else if err := json.Unmarshal(literal, &s.text); err != nil {
+		return err
+	}
+	if s.value {
+		s.texts[s.name] = s.text
+	}
+	return nil
+}
+
+// escaped reports whether what follows is escaped: an odd number of backslashes stands before it.
+func escaped(before []byte) bool {
+	return (len(before)-len(bytes.TrimRight(before, `\`)))%2 == 1
+}
+
+func (s *scan) number() error {
+	n := len(s.rest) - len(bytes.TrimLeft(s.rest, "+-.0123456789eE"))
+	literal := string(s.rest[:n])
+	s.rest = s.rest[n:]
+	if strings.ContainsAny(literal, ".eE") {
+		return store.ErrFraction
+	}
+	if _, err := strconv.ParseInt(literal, 10, 64); err != nil {
+		return errors.New("number does not fit 64 bits")
 	}
 	return nil
 }
