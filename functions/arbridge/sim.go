@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func simCommand() *cobra.Command {
 
 func (o *simOptions) flags(c *cobra.Command) {
 	c.Flags().Uint64Var(&o.seed, "seed", 1, "the seed, or the first one")
-	c.Flags().IntVar(&o.events, "events", 0, "events that people cause; 0: 50 to 80, by the seed")
+	c.Flags().IntVar(&o.events, "events", 0, "events that people cause; 0: 25 to 200, by the seed")
 	c.Flags().IntVar(&o.workers, "workers", 0, "processes; 0: 2 to 6, by the seed")
 	c.Flags().StringArrayVar(&o.faults, "fault", nil, `a kind of fault that may happen, repeatable; "none"; default: about half of all kinds, by the seed`)
 	c.Flags().BoolVar(&o.json, "json", false, "print JSON")
@@ -92,7 +93,8 @@ func simRunCommand() *cobra.Command {
 }
 
 func (o *simOptions) run(cmd *cobra.Command, opt simulation.Options) error {
-	debug.SetGCPercent(800) // runs are short and small
+	debug.SetGCPercent(800)    // runs are short and small
+	runtime.MemProfileRate = 0 // nobody looks
 	sim, out := simulation.New(), cmd.OutOrStdout()
 	report, err := sim.RunMany(cmd.Context(), o.seeds, o.stop, opt, nil)
 	if err != nil {

@@ -185,7 +185,7 @@ func TestStepsAreChecked(t *testing.T) {
 			w.wrote(leaving(w, p, http.MethodPost, portalURL+"/invoices", document), 201)
 		}},
 		{"deleted by staff and made again", goneStaysGone, func(w *world, p *process) {
-			w.past.staffDeleted["us 1"] = true
+			w.past.knownDeleted["us 1"] = true
 			w.wrote(leaving(w, p, http.MethodPost, portalURL+"/invoices", document), 201)
 		}},
 		{"deleted in the ERP and written", goneStaysGone, func(w *world, p *process) {

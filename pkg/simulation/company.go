@@ -3,11 +3,14 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/connector/q360/mapping"
 	q360sim "github.com/arbridge/arbridge/pkg/connector/q360/sandbox"
 	"github.com/arbridge/arbridge/pkg/connector/q360/sandbox/business"
 	"github.com/arbridge/arbridge/pkg/secret"
@@ -26,7 +29,6 @@ type company struct {
 	start          string
 	touched        time.Time // when somebody last did something in it
 	ticked         time.Time
-	checked        *connector.Capabilities
 }
 
 // safeAddress is the only recipient of a company in sandbox mode.
@@ -84,13 +86,17 @@ func resolve(texts map[string]any) settings.Company {
 	return set
 }
 
-// scene is what all runs that begin on a day share; it is never changed.
+// scene is what all runs that begin on a day share: they never change it.
 type scene struct {
-	start    time.Time
-	business *business.Business
-	rows     map[string][]q360sim.Record
-	sites    map[string]string
-	plant    func(*world) // called after every step, for tests; else nil
+	settings   sync.Map // by place and mode
+	dictionary sync.Map // what the ERP says of its tables, by address
+	start      time.Time
+	business   *business.Business
+	rows       map[string][]q360sim.Record
+	sites      map[string]string
+	mapping    *mapping.Mapping
+	checks     map[string]connector.Capabilities // what the start-up check finds, by company
+	plant      func(*world)                      // called after every step, for tests; else nil
 }
 
 // begins are the days on which runs begin: before the changes of clocks in America in spring and autumn, and between.
@@ -103,7 +109,7 @@ func begins() []time.Time {
 func newScene(start time.Time) *scene {
 	first := time.Date(start.Year(), start.Month(), 1, 0, 0, 0, 0, time.UTC).AddDate(0, -1, 0)
 	b := business.Generate(business.Options{Seed: 7, Start: first, Customers: 40, Invoices: 80})
-	s := &scene{start: start, business: b, rows: map[string][]q360sim.Record{}, sites: map[string]string{}}
+	s := &scene{start: start, business: b, rows: map[string][]q360sim.Record{}, sites: map[string]string{}, mapping: mapping.Default()}
 	all := b.Batch().Tables
 	for _, name := range []string{"COMPANY", "CURRENCY", "GLACCOUNT", "CODE"} {
 		s.rows[name] = all[name]
@@ -134,10 +140,65 @@ func newScene(start time.Time) *scene {
 			s.rows[name] = append(s.rows[name], r)
 		}
 	}
+	s.checks = checks(s)
 	return s
 }
 
+// checks asks each company's site what it can do, in a world in which nothing goes wrong.
+func checks(s *scene) map[string]connector.Capabilities {
+	w, err := newWorld(s, Options{Faults: []Fault{}})
+	if err != nil {
+		panic("simulation: " + err.Error()) // the world is ours
+	}
+	p, out := w.start(), map[string]connector.Capabilities{}
+	for _, co := range w.companies {
+		co.off = false
+		if _, err := (&doer{w, w.people, co}).bill(); err != nil {
+			panic("simulation: " + err.Error())
+		}
+		caps, err := w.company(p, co, clockOf{watch{w.loop, 0}}, slog.New(slog.DiscardHandler)).ERP.Check(outside())
+		if err != nil || len(caps.Problems) > 0 {
+			panic(fmt.Sprintf("simulation: the check of %s: %v %v", co.id, caps.Problems, err))
+		}
+		out[co.id] = caps
+	}
+	return out
+}
+
 func customerNo(i int) string { return fmt.Sprintf("C%05d", i+1) }
+
+// mode is what settings differ in from run to run.
+type mode struct {
+	sandbox, off bool
+	start        string
+}
+
+// resolved are the settings of the company at a place: those it begins with, and then the variants. Runs share them, because
+// resolving them takes as long as a tenth of a run.
+func (s *scene) resolved(place int, m mode) []settings.Company {
+	type key struct {
+		place int
+		mode
+	}
+	if known, ok := s.settings.Load(key{place, m}); ok {
+		return known.([]settings.Company)
+	}
+	texts := templates()[place].texts(m.start)
+	if m.sandbox {
+		texts["company.mode"], texts["sandbox.email"] = "sandbox", safeAddress
+	}
+	if m.off {
+		texts["company.enabled"] = false
+	}
+	out := []settings.Company{resolve(texts)}
+	for _, v := range variants() {
+		changed := maps.Clone(texts)
+		maps.Copy(changed, v)
+		out = append(out, resolve(changed))
+	}
+	s.settings.Store(key{place, m}, out)
+	return out
+}
 
 // newCompanies makes the companies of a run. startDate is theirs.
 func newCompanies(s *scene, startDate string, sandboxed, off int) []*company {
@@ -147,19 +208,7 @@ func newCompanies(s *scene, startDate string, sandboxed, off int) []*company {
 		for _, n := range t.customers {
 			co.customers = append(co.customers, customerNo(n))
 		}
-		texts := t.texts(startDate)
-		if co.sandbox {
-			texts["company.mode"], texts["sandbox.email"] = "sandbox", safeAddress
-		}
-		if co.off {
-			texts["company.enabled"] = false
-		}
-		co.settings = []settings.Company{resolve(texts)}
-		for _, v := range variants() {
-			changed := maps.Clone(texts)
-			maps.Copy(changed, v)
-			co.settings = append(co.settings, resolve(changed))
-		}
+		co.settings = s.resolved(i, mode{co.sandbox, co.off, startDate})
 		out = append(out, co)
 	}
 	return out

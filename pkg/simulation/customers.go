@@ -190,8 +190,10 @@ func (x *doer) deleteDocument() (string, error) {
 	if _, err := x.w.portal.DeleteDocument(a); err != nil {
 		return "", err
 	}
+	key := x.co.id + " " + a.Number
+	x.w.past.staffDeleted[key] = true
 	if rec := all[record.Record](x.w, store.Records)[record.ID(x.co.id, billing.KindInvoice, a.Number)]; rec.PortalID != "" {
-		x.w.past.staffDeleted[x.co.id+" "+a.Number] = true // otherwise arbridge can not know that it ever was there
+		x.w.past.knownDeleted[key] = true // otherwise arbridge can not know that it ever was there
 	}
 	return "invoice " + a.Number + " is deleted in the portal", nil
 }

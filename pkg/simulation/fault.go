@@ -96,11 +96,11 @@ func draw(rng *rand.Rand, only []Fault) rates {
 func perBoundary(f Fault) [3]int {
 	switch f {
 	case Crash, CrashAfter, LeaseLost:
-		return [3]int{2, 6, 15}
+		return [3]int{4, 12, 30}
 	case StoreConflict, StoreBefore, StoreAfter:
-		return [3]int{5, 15, 40}
+		return [3]int{10, 30, 80}
 	case SlowAnswer, ClerkEdits, CustomerActs:
-		return [3]int{10, 30, 60}
+		return [3]int{20, 60, 120}
 	case HookTwice, HookReordered, HookLost, HookLate, HookBadSign, MessageTwice, MessageLate, MessageLost, PublishUnclear, PDFEmpty, PDFChanged:
 		return [3]int{200, 800, 2500}
 	case HookOff:
@@ -110,7 +110,7 @@ func perBoundary(f Fault) [3]int {
 	case StaleRead:
 		return [3]int{500, 2000, 5000}
 	}
-	return [3]int{20, 60, 200}
+	return [3]int{30, 90, 300}
 }
 
 // names lists the kinds that can happen, in the order of Faults.

@@ -15,22 +15,29 @@ type killed struct{}
 // fiber runs at a time: which one is the seed's choice, and nobody else's.
 type fiber struct {
 	name  string
-	owner *process // nil for people and vendors
+	owner *process
 	wake  time.Time
+	work  func()
+	done  func(dead bool) // told when the work ended, and whether it was killed
 	next  func() (time.Duration, bool)
 	stop  func()
 	yield func(time.Duration) bool
 }
 
+// ended is what a fiber yields when its work is done; it can be given other work then.
+const ended = time.Duration(-1)
+
 // loop is the scheduler with its virtual clock.
 type loop struct {
-	rng    *rand.Rand
-	now    time.Time
-	fibers []*fiber
-	active *fiber
-	steps  int
-	timers []timer // sorted by time
-	trace  *trace
+	rng     *rand.Rand
+	now     time.Time
+	fibers  []*fiber
+	active  *fiber
+	resting []*fiber // whose work is done
+	ready   []*fiber // scratch space
+	steps   int
+	timers  []timer // sorted by time
+	trace   *trace
 }
 
 // timer is something that happens at a time, outside of any process.
@@ -62,22 +69,36 @@ func (l *loop) after(d time.Duration, name string, do func()) { l.at(l.now.Add(d
 
 // spawn begins work; it starts when the loop picks it. done is told when it ended, and whether it was killed.
 func (l *loop) spawn(name string, owner *process, work func(), done func(dead bool)) {
-	f := &fiber{name: name, owner: owner, wake: l.now}
-	f.next, f.stop = iter.Pull(func(yield func(time.Duration) bool) {
-		f.yield = yield
-		dead := true
-		defer func() {
-			if r := recover(); r != nil {
-				if _, ok := r.(killed); !ok {
-					panic(fmt.Sprintf("%s: %v", f.name, r))
-				}
-			}
-			done(dead)
-		}()
-		work()
-		dead = false
-	})
+	var f *fiber
+	if n := len(l.resting); n > 0 {
+		f, l.resting = l.resting[n-1], l.resting[:n-1]
+	} else {
+		f = &fiber{}
+		f.next, f.stop = iter.Pull(f.run)
+	}
+	f.name, f.owner, f.wake, f.work, f.done = name, owner, l.now, work, done
 	l.fibers = append(l.fibers, f)
+}
+
+// run does one piece of work after the other, on a stack that has grown, until the fiber is stopped.
+func (f *fiber) run(yield func(time.Duration) bool) {
+	f.yield = yield
+	for f.once() && yield(ended) {
+	}
+}
+
+// once does the work, and reports whether it came to its end.
+func (f *fiber) once() (alive bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(killed); !ok {
+				panic(fmt.Sprintf("%s: %v", f.name, r))
+			}
+		}
+		f.done(!alive)
+	}()
+	f.work()
+	return true
 }
 
 // pause lets others run, and goes on after d at the earliest. Outside of a fiber time just passes.
@@ -98,7 +119,7 @@ func (l *loop) pause(d time.Duration) {
 // step lets one fiber go on to its next boundary, or moves the clock to the next thing that happens. It reports whether there
 // was anything before the end.
 func (l *loop) step(end time.Time) bool {
-	var ready []*fiber
+	ready := l.ready[:0]
 	next := end
 	for _, f := range l.fibers {
 		if !f.wake.After(l.now) {
@@ -107,6 +128,7 @@ func (l *loop) step(end time.Time) bool {
 			next = f.wake
 		}
 	}
+	l.ready = ready
 	if len(l.timers) > 0 && !l.timers[0].at.After(l.now) {
 		t := l.timers[0]
 		l.timers = l.timers[1:]
@@ -134,8 +156,11 @@ func (l *loop) resume(f *fiber) {
 	l.active = f
 	d, more := f.next()
 	l.active = nil
-	if !more {
+	if !more || d == ended {
 		l.remove(f)
+		if more {
+			l.resting = append(l.resting, f)
+		}
 		return
 	}
 	f.wake = l.now.Add(d)
@@ -173,6 +198,9 @@ func (l *loop) close() {
 		}
 		f.stop()
 		l.remove(f)
+	}
+	for _, f := range l.resting {
+		f.stop()
 	}
 }
 

@@ -18,11 +18,12 @@ type bill struct {
 	wasPosted              bool      // at some time
 	unposted               time.Time // when that was taken back
 	deleted                time.Time
-	file                   int // bytes of its file
+	file                   int           // bytes of its file
+	seen                   time.Duration // after so long the feed can rely on having seen it
 }
 
 // hasty reports whether the posting was taken back within minutes: before the feed could rely on having seen it.
-func (b *bill) hasty() bool { return !b.unposted.IsZero() && b.unposted.Sub(b.made) < 15*time.Minute }
+func (b *bill) hasty() bool { return !b.unposted.IsZero() && b.unposted.Sub(b.made) < b.seen }
 
 // paid is what became of a payment of the portal.
 type paid struct {
@@ -35,6 +36,7 @@ type past struct {
 	order        []string // of bills
 	staffVoided  map[string]bool
 	staffDeleted map[string]bool
+	knownDeleted map[string]bool // those of which arbridge knew that they had been there
 	payments     map[string]*paid
 	acked        map[string]bool      // events, by company and id
 	told         map[string]bool      // every event that the portal wanted to tell of
@@ -47,7 +49,7 @@ type past struct {
 
 func newPast() *past {
 	return &past{
-		bills: map[string]*bill{}, staffVoided: map[string]bool{}, staffDeleted: map[string]bool{}, payments: map[string]*paid{}, acked: map[string]bool{}, told: map[string]bool{},
+		bills: map[string]*bill{}, staffVoided: map[string]bool{}, staffDeleted: map[string]bool{}, knownDeleted: map[string]bool{}, payments: map[string]*paid{}, acked: map[string]bool{}, told: map[string]bool{},
 		looked: map[string]time.Time{}, versions: map[string]int{}, showedPaid: map[string]bool{}, receipts: map[string]bool{}, keyed: map[string]bool{},
 	}
 }

@@ -61,7 +61,8 @@ func (w *world) script() []deed {
 		total += a.weight
 	}
 	out := make([]deed, w.opt.Events)
-	bursts := []time.Duration{2 * time.Minute, time.Hour, 3 * time.Hour, 9 * time.Hour}
+	bursts := []time.Duration{2 * time.Minute, 3 * time.Hour, time.Hour, 9 * time.Hour}[:min(4, 2+len(out)/50)]
+	long := 3 * time.Minute << w.people.IntN(3)
 	for i := range out {
 		burst := bursts[i*len(bursts)/len(out)]
 		n := w.people.IntN(total)
@@ -73,7 +74,7 @@ func (w *world) script() []deed {
 		if i < 4 {
 			k = 0 // there has to be something
 		}
-		out[i] = deed{burst + time.Duration(w.people.Int64N(int64(12*time.Minute))), all[k].name, w.people.Uint64()}
+		out[i] = deed{burst + time.Duration(w.people.Int64N(int64(long))), all[k].name, w.people.Uint64()}
 	}
 	slices.SortStableFunc(out, func(a, b deed) int { return cmp.Compare(a.at, b.at) })
 	return out
@@ -150,7 +151,7 @@ func (x *doer) create(in q360sim.NewInvoice) (*bill, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bill{no: a.InvoiceNo, co: x.co, customer: in.Header["CUSTOMERNO"], currency: in.Header["CURRENCY"], version: 1, lines: in.Lines, wasPosted: in.Post, made: x.w.loop.now}
+	b := &bill{no: a.InvoiceNo, co: x.co, customer: in.Header["CUSTOMERNO"], currency: in.Header["CURRENCY"], version: 1, lines: in.Lines, wasPosted: in.Post, made: x.w.loop.now, seen: 3 * x.w.every}
 	x.w.past.bills[b.no], x.w.past.order = b, append(x.w.past.order, b.no)
 	return b, nil
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/arbridge/arbridge/pkg/connector"
 	"github.com/arbridge/arbridge/pkg/connector/invoiced"
 	"github.com/arbridge/arbridge/pkg/connector/q360"
-	"github.com/arbridge/arbridge/pkg/connector/q360/mapping"
 	"github.com/arbridge/arbridge/pkg/engine"
 	"github.com/arbridge/arbridge/pkg/schedule"
 	"github.com/arbridge/arbridge/pkg/server"
@@ -93,7 +92,7 @@ func (w *world) company(p *process, co *company, clk clockOf, log *slog.Logger) 
 	set := p.settings(co)
 	caller := &http.Client{Transport: &network{p, co}}
 	erp, err := q360.New(q360.Config{
-		Mapping: mapping.Default(), CompanyNo: set.Q360Company, DefaultCurrency: set.Currency, BaseURL: erpURL, CredentialsSecret: "q360-" + co.id,
+		Mapping: w.scene.mapping, CompanyNo: set.Q360Company, DefaultCurrency: set.Currency, BaseURL: erpURL, CredentialsSecret: "q360-" + co.id,
 		PerSecond: set.Limits.Q360PerSecond, Parallel: 64, MaxFile: 1 << 20, BankAccounts: set.Payments.GLAccounts,
 	}, q360.Deps{Secrets: w.secrets, Clock: clk, Logger: log, HTTP: caller})
 	if err != nil {
@@ -111,8 +110,8 @@ func (w *world) company(p *process, co *company, clk clockOf, log *slog.Logger) 
 	}
 }
 
-// site is the ERP of a company. What its start-up check finds is the same in every process of a run: most runs look once,
-// because that is a third of all calls.
+// site is the ERP of a company. What its start-up check finds follows from the site, which is the same in every run: most
+// runs take what the check of a calm one found, because it is a third of all calls.
 type site struct {
 	*q360.Connector
 	w  *world
@@ -121,14 +120,10 @@ type site struct {
 
 // Check implements connector.ERP.
 func (s *site) Check(ctx context.Context) (connector.Capabilities, error) {
-	if s.co.checked != nil && !s.w.eager {
-		return *s.co.checked, nil
+	if known, ok := s.w.scene.checks[s.co.id]; ok && !s.w.checking {
+		return known, nil
 	}
-	caps, err := s.Connector.Check(ctx)
-	if err == nil && len(caps.Problems) == 0 {
-		s.co.checked = &caps
-	}
-	return caps, err
+	return s.Connector.Check(ctx)
 }
 
 // settings are those that the process started with.

@@ -15,7 +15,7 @@ func nativePayment(no, reference string) q360sim.NativePayment {
 }
 
 // ciSeeds are the runs that every test run makes; make sim makes two thousand.
-const ciSeeds = 30
+const ciSeeds = 120
 
 // TestSeeds: no invariant breaks, and every kind of fault happens.
 func TestSeeds(t *testing.T) {

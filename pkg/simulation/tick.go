@@ -11,19 +11,22 @@ import (
 	"github.com/arbridge/arbridge/pkg/store"
 )
 
-// pollEvery is the distance of ticks.
-const pollEvery = 5 * time.Minute
-
 // idlePoll is the distance of ticks of a company in which there seems to be nothing to find.
-const idlePoll = 5 * time.Hour
+const idlePoll = 25 * time.Hour
+
+// calmPoll is the distance of ticks when nothing goes wrong any more and something is due.
+const calmPoll = 2 * time.Hour
+
+// skewed is by how much the clocks of two processes may differ.
+const skewed = 40 * time.Second
 
 // tick is the scheduler. It leaves out the ticks in which there is nothing to find: nobody did anything in the company since
-// its last complete poll, and nothing is due. A run in thirty-two leaves out none of the first day.
+// its last complete poll, and nothing is due. A run in sixty-four leaves out none of the first half day.
 func (w *world) tick() {
 	now := w.loop.now
-	if w.eager && now.Sub(w.scene.start) < 24*time.Hour {
+	if w.eager && now.Sub(w.scene.start) < 12*time.Hour {
 		w.queue.add(bus.TopicTicks, bus.Message{Key: "tick//", Data: []byte(`{}`)})
-		w.tickAt(now.Add(pollEvery))
+		w.tickAt(now.Add(w.every))
 		return
 	}
 	next := now.Add(idlePoll)
@@ -36,28 +39,31 @@ func (w *world) tick() {
 			}
 			w.queue.add(bus.TopicTicks, bus.Message{Key: "tick/" + co.id + "/", Data: data})
 			co.ticked = now
-			due = now.Add(pollEvery)
+			due = now.Add(w.every)
 		}
 		next = minTime(next, due)
 	}
-	w.tickAt(maxTime(next, now.Add(pollEvery)))
+	w.tickAt(maxTime(next, now.Add(w.every)))
 }
 
 // pollDue is when a company has to be polled next.
 func (w *world) pollDue(co *company) time.Time {
+	due, soon := co.ticked.Add(idlePoll), co.ticked.Add(w.every)
 	if co.off {
-		return minTime(co.ticked.Add(idlePoll), co.touched)
+		return due
 	}
-	due := co.ticked.Add(idlePoll)
 	if !w.polled(co) {
-		due = minTime(due, maxTime(co.touched, co.ticked.Add(pollEvery)))
+		due = minTime(due, maxTime(co.touched, soon))
+	}
+	if w.calm {
+		soon = co.ticked.Add(calmPoll)
 	}
 	for id, at := range w.dues {
 		if !strings.Contains(id, " "+co.id+"/") {
 			continue
 		}
-		if t, err := time.Parse(time.RFC3339Nano, at); err == nil && t.Before(due) {
-			due = maxTime(t, co.ticked.Add(pollEvery))
+		if t, err := time.Parse(time.RFC3339Nano, at); err == nil && t.Add(skewed).Before(due) {
+			due = maxTime(t.Add(skewed), soon)
 		}
 	}
 	return due
@@ -89,7 +95,7 @@ func (w *world) tickAt(at time.Time) {
 // touch notes that somebody did something in a company, so that it is polled soon.
 func (w *world) touch(co *company) {
 	co.touched = w.loop.now
-	if soon := w.loop.now.Add(pollEvery); w.nextTick.After(soon) {
+	if soon := w.loop.now.Add(w.every); w.nextTick.After(soon) {
 		w.tickAt(soon)
 	}
 }
