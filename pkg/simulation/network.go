@@ -2,12 +2,14 @@ package simulation
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -60,6 +62,7 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 		return res, nil
 	}
 	res, content := n.vendor(r, body)
+	res, content = n.lagged(c, res, content)
 	w.saw(c, res.StatusCode, content)
 	if c.write() {
 		w.trace.add("%s %s -> %d", n.p.name, what, res.StatusCode)
@@ -110,6 +113,50 @@ func (n *network) stale(c *call) *http.Response {
 	res := answer(c.r, http.StatusOK, "", string(old.body), nil)
 	res.Header = old.header.Clone()
 	return res
+}
+
+// laggingMoney is how far the ERP's lists of receipts may be behind.
+const laggingMoney = 20 * time.Minute
+
+// lagged leaves receipts out of a list of the ERP that it does not have to know yet.
+func (n *network) lagged(c *call, res *http.Response, content []byte) (*http.Response, []byte) {
+	w := n.p.w
+	if !c.erp || !c.list() || !strings.HasSuffix(c.r.URL.Path, "/CASHRECEIPT") || res.StatusCode != http.StatusOK {
+		return res, content
+	}
+	late := func(v any) bool {
+		row, _ := v.(map[string]any)
+		no, _ := row["RECEIPTNO"].(string)
+		at, known := w.past.receipts[no]
+		return known && w.loop.now.Sub(at) < laggingMoney
+	}
+	var doc any
+	dec := json.NewDecoder(bytes.NewReader(content))
+	dec.UseNumber()
+	if dec.Decode(&doc) != nil || !without(doc, late) || !w.hit(StaleRead) {
+		return res, content
+	}
+	content, err := json.Marshal(doc)
+	if err != nil {
+		panic("simulation: " + err.Error())
+	}
+	return answer(c.r, http.StatusOK, "application/json", string(content), nil), content
+}
+
+// without takes rows out of the lists of a document, and reports whether there were any.
+func without(doc any, row func(any) bool) bool {
+	found := false
+	object, _ := doc.(map[string]any)
+	for name, v := range object {
+		if list, ok := v.([]any); ok {
+			n := len(list)
+			object[name] = slices.DeleteFunc(list, row)
+			found = found || len(object[name].([]any)) < n
+			continue
+		}
+		found = without(v, row) || found
+	}
+	return found
 }
 
 // remember keeps what a list said, for a later one that lags. How old it is counts from when it was true.

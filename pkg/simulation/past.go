@@ -43,14 +43,14 @@ type past struct {
 	looked       map[string]time.Time // when a process last read a payment
 	versions     map[string]int       // of a document, as last written to the portal
 	showedPaid   map[string]bool      // what a process last saw of a document
-	receipts     map[string]bool      // by number
+	receipts     map[string]time.Time // when they came, by number
 	keyed        map[string]bool      // payments that a clerk keyed in
 }
 
 func newPast() *past {
 	return &past{
 		bills: map[string]*bill{}, staffVoided: map[string]bool{}, staffDeleted: map[string]bool{}, knownDeleted: map[string]bool{}, payments: map[string]*paid{}, acked: map[string]bool{}, told: map[string]bool{},
-		looked: map[string]time.Time{}, versions: map[string]int{}, showedPaid: map[string]bool{}, receipts: map[string]bool{}, keyed: map[string]bool{},
+		looked: map[string]time.Time{}, versions: map[string]int{}, showedPaid: map[string]bool{}, receipts: map[string]time.Time{}, keyed: map[string]bool{},
 	}
 }
 

@@ -226,10 +226,10 @@ func (w *world) onlySafe(co *company) {
 func (w *world) newReceipts(c *call) {
 	for _, book := range w.erp.Ledger().Books {
 		for _, r := range book.Receipts {
-			if w.past.receipts[r.ReceiptNo] {
+			if _, known := w.past.receipts[r.ReceiptNo]; known {
 				continue
 			}
-			w.past.receipts[r.ReceiptNo] = true
+			w.past.receipts[r.ReceiptNo] = w.loop.now
 			id, ours := paymentOf(r.Reference)
 			if !ours {
 				continue
