@@ -1,20 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/arbridge/arbridge/functions/platform"
 	"github.com/arbridge/arbridge/pkg/billing"
-	"github.com/arbridge/arbridge/pkg/config"
-	"github.com/arbridge/arbridge/pkg/connector/invoiced"
-	"github.com/arbridge/arbridge/pkg/connector/q360"
-	"github.com/arbridge/arbridge/pkg/connector/q360/mapping"
 	"github.com/arbridge/arbridge/pkg/reconcile"
 )
 
@@ -113,49 +109,18 @@ func (d *comparing) reports(cmd *cobra.Command, t *platform.Trial, from, to bill
 	return out, nil
 }
 
-// readers are the companies of a trial with connectors whose writes go nowhere.
+// readers are the companies of a trial, whose writes go nowhere, by id.
 func readers(t *platform.Trial) ([]reconcile.Company, error) {
-	only := &http.Client{Transport: t.Requests}
 	var out []reconcile.Company
 	for _, cfg := range t.Config.Companies {
-		c, err := readerOf(t, cfg, only)
+		c, err := t.Engine.Company(cfg.ID)
 		if err != nil {
-			return nil, fmt.Errorf("company %s: %w", cfg.ID, err)
+			return nil, fmt.Errorf("company %s does not run: %s", cfg.ID, t.Config.Problems)
 		}
-		out = append(out, c)
+		out = append(out, reconcile.Company{ID: c.ID, Settings: c.Settings, ERP: c.ERP, Portal: c.Portal})
 	}
-	slices.SortFunc(out, func(a, b reconcile.Company) int {
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(out, func(a, b reconcile.Company) int { return cmp.Compare(a.ID, b.ID) })
 	return out, nil
-}
-
-func readerOf(t *platform.Trial, cfg config.Company, client *http.Client) (reconcile.Company, error) {
-	set := cfg.Settings
-	out := reconcile.Company{ID: cfg.ID, Settings: set}
-	m := mapping.Default()
-	var err error
-	if cfg.Q360.MappingYAML != nil {
-		if m, err = mapping.Load(cfg.Q360.MappingYAML); err != nil {
-			return out, err
-		}
-	}
-	out.ERP, err = q360.New(q360.Config{
-		Mapping: m, CompanyNo: set.Q360Company, DefaultCurrency: set.Currency, BaseURL: cfg.Q360.BaseURL,
-		CredentialsSecret: cfg.Q360.CredentialsSecret, PerSecond: set.Limits.Q360PerSecond, Parallel: set.Limits.Q360Parallel,
-		BankAccounts: set.Payments.GLAccounts,
-	}, q360.Deps{Secrets: t.Secrets, Clock: t.Clock, Logger: t.Log, HTTP: client})
-	if err != nil {
-		return out, err
-	}
-	out.Portal, err = invoiced.New(invoiced.Config{
-		Name: cfg.ID, BaseURL: cfg.Invoiced.BaseURL, APIKeySecret: cfg.Invoiced.APIKeySecret, Location: set.TimeZone, Currency: set.Currency,
-		PerSecond: set.Limits.InvoicedPerSec, Parallel: set.Limits.InvoicedParallel,
-	}, invoiced.Deps{Secrets: t.Secrets, Clock: t.Clock, Logger: t.Log, HTTP: client})
-	return out, err
 }
 
 func (d *comparing) print(w io.Writer, reports []reconcile.Report) error {

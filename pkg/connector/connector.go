@@ -56,6 +56,16 @@ type Capabilities struct {
 // Has reports whether the feature works.
 func (c Capabilities) Has(f Feature) bool { return c.Features[f] == "ok" }
 
+// Any reports whether a feature is in a state, such as "forbidden".
+func (c Capabilities) Any(state string) bool {
+	for _, s := range c.Features {
+		if s == state {
+			return true
+		}
+	}
+	return false
+}
+
 // Fatal returns the problems that keep the company from running.
 func (c Capabilities) Fatal() []Problem {
 	var out []Problem

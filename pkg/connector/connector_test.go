@@ -88,10 +88,42 @@ func TestCapabilities(t *testing.T) {
 			t.Errorf("Has(%s) = %v", f, !want)
 		}
 	}
+	for state, want := range map[string]bool{"ok": true, "forbidden": true, "off": true, "missing": false} {
+		if c.Any(state) != want {
+			t.Errorf("any feature %s: %v, want %v", state, !want, want)
+		}
+	}
 	if fatal := c.Fatal(); len(fatal) != 2 || fatal[0].Message != "no rights" || fatal[1].Message != "no table" {
 		t.Errorf("fatal: %v", fatal)
 	}
 	if (connector.Capabilities{}).Has(connector.FeatureInvoices) || (connector.Capabilities{}).Fatal() != nil {
 		t.Error("an empty check finds something")
+	}
+}
+
+// ringed is a system that hides another and offers what that has.
+type ringed struct{ offers []any }
+
+func (r ringed) Abilities() []any { return r.offers }
+
+type postman struct{ connector.Mailer }
+
+func TestAs(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		system any
+		mails  bool
+	}{
+		{"itself", postman{}, true},
+		{"part of it", struct{ postman }{}, true},
+		{"offered", ringed{[]any{struct{}{}, postman{}}}, true},
+		{"not offered", ringed{[]any{struct{}{}}}, false},
+		{"nothing offered", ringed{}, false},
+		{"without", struct{}{}, false},
+		{"nothing", nil, false},
+	} {
+		if got, ok := connector.As[connector.Mailer](tt.system); ok != tt.mails || (got != nil) != tt.mails {
+			t.Errorf("%s: %v, %v", tt.name, got, ok)
+		}
 	}
 }

@@ -8,8 +8,31 @@ import (
 	"github.com/arbridge/arbridge/pkg/money"
 )
 
-// A portal may have abilities beyond Portal. Each is an interface of its own; implementing it is the opt-in, and the
-// engine asks with a type assertion.
+// A portal may have abilities beyond Portal, an ERP beyond ERP. Each is an interface of its own; implementing it is the
+// opt-in. Whoever wants to use one asks with As, never with a type assertion, which would not see through a Wrapper.
+
+// Wrapper stands before an ERP or a portal and hides it, as a circuit breaker does. It has none of the optional abilities
+// itself; it offers those of what it hides, each wrapped in the same way.
+type Wrapper interface {
+	// Abilities lists one value for each optional ability.
+	Abilities() []any
+}
+
+// As is an optional ability of an ERP or a portal, and whether that has it. T is the ability's interface.
+func As[T any](system any) (T, bool) {
+	if ability, ok := system.(T); ok {
+		return ability, true
+	}
+	if w, ok := system.(Wrapper); ok {
+		for _, a := range w.Abilities() {
+			if ability, ok := a.(T); ok {
+				return ability, true
+			}
+		}
+	}
+	var none T
+	return none, false
+}
 
 // Attachment is a file of a portal document.
 type Attachment struct {

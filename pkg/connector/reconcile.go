@@ -7,7 +7,7 @@ import (
 )
 
 // Ledger lists what an ERP has booked, for comparing it with a portal. An ERP may have this ability beyond ERP; whoever
-// compares asks with a type assertion. Pages continue with Page.Next; "" starts. Everything is of the company served.
+// compares asks with As. Pages continue with Page.Next; "" starts. Everything is of the company served.
 type Ledger interface {
 	// Posted lists the headers of documents posted from a date to another, both included; the empty Date is no bound.
 	// Lines are not read.

@@ -68,8 +68,14 @@ func (e *Engine) regainContacts(ctx context.Context, w *work, in plan.ContactsIn
 		if err != nil {
 			return err
 		}
-		if entry != nil && (entry.Open() || entry.State == journal.Done && (entry.VendorID == "" || entry.VendorID == id)) {
-			ids[step.Target] = id
+		if entry == nil || !entry.Open() && (entry.State != journal.Done || entry.VendorID != "" && entry.VendorID != id) {
+			continue
+		}
+		ids[step.Target] = id
+		if entry.Open() { // the record may not tell of it any more
+			if err := e.journal.Finish(ctx, entry, id); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

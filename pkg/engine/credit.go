@@ -47,7 +47,7 @@ func (e *Engine) syncCredit(ctx context.Context, c *Company, number string) erro
 	if err != nil {
 		return err
 	}
-	credits, able := c.Portal.(connector.Credits)
+	credits, able := connector.As[connector.Credits](c.Portal)
 	if !able {
 		return w.park(ctx, record.Skipped, 0, plan.Because(plan.CreditsMissing))
 	}

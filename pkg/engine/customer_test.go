@@ -209,3 +209,27 @@ func TestSandboxModeStoresTheSafeAddressOnly(t *testing.T) {
 		t.Errorf("customer %+v, invoice marked sent %v", p, f.document().MarkSent)
 	}
 }
+
+// TestLostContactBehindARefusal: a contact whose creation had no answer, and whose customer could not be read when it was to be
+// looked up, is found when the customer changes, and its effect ends with that.
+func TestLostContactBehindARefusal(t *testing.T) {
+	f := steady(t)
+	f.ERP.PutCustomers(enginetest.Customer("C1"))
+	f.ERP.PutInvoices(enginetest.Invoice("1", "C1"))
+	f.Portal.Fail(lost("CreateContact", true))
+	f.tick()
+	f.want(billing.KindCustomer, "C1", record.Unknown, plan.OutcomeUnknown)
+	f.Portal.Fail(enginetest.Fault{Method: "Customer", Class: connector.ClassForbidden})
+	f.run(3 * time.Minute)
+	f.want(billing.KindCustomer, "C1", record.Waiting, plan.RightMissing)
+	f.Portal.Heal()
+	c := enginetest.Customer("C1")
+	c.Name = "Renamed"
+	f.ERP.PutCustomers(c)
+	f.run(2 * time.Hour)
+	f.want(billing.KindCustomer, "C1", record.Synced, "")
+	if n := len(f.Portal.People()); n != 1 {
+		t.Errorf("%d contacts", n)
+	}
+	f.noOpenEffects()
+}

@@ -27,7 +27,7 @@ func (e erpError) Unwrap() error { return e.error }
 
 // carriesFiles reports whether the company's files can be carried over at all.
 func (e *Engine) carriesFiles(c *Company) bool {
-	_, can := c.Portal.(connector.Files)
+	_, can := connector.As[connector.Files](c.Portal)
 	return can && e.opt.Blobs != nil
 }
 
@@ -297,6 +297,9 @@ func (w *work) waitForInvoice(ctx context.Context) error {
 	if !more {
 		pause = 24 * time.Hour
 	}
+	if err := w.letGo(ctx); err != nil {
+		return err
+	}
 	reason := plan.Because(plan.WaitsForInvoice)
 	return w.finish(ctx, func(r *record.Record) {
 		r.Set(record.Waiting, []plan.Reason{reason})
@@ -364,12 +367,12 @@ func (e *Engine) wakeForLines(ctx context.Context, c *Company, inv record.Record
 // attach puts the file on the portal's document beside what others put there. fetched says that the ERP was asked for the
 // file just now.
 func (e *Engine) attach(ctx context.Context, w *work, inv record.Record, fresh, fetched bool) error {
-	files := w.c.Portal.(connector.Files) // carriesFiles asked
+	files, _ := connector.As[connector.Files](w.c.Portal) // carriesFiles asked
 	var have []connector.Attachment
 	if !fresh {
 		var err error
 		if have, err = files.Attachments(ctx, inv.PortalKind, inv.PortalID); err != nil {
-			return w.fail(ctx, vendorPortal, err)
+			return e.notAttached(ctx, w, inv, err)
 		}
 	}
 	a := w.rec.Attachment
@@ -406,7 +409,7 @@ func (e *Engine) attach(ctx context.Context, w *work, inv record.Record, fresh, 
 		if definite(err) {
 			err = errors.Join(err, e.removeFile(ctx, w, files, upload, id))
 		}
-		return w.fail(ctx, vendorPortal, err)
+		return e.notAttached(ctx, w, inv, err)
 	}
 	return w.attached(ctx, inv, id)
 }

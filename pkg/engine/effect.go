@@ -12,6 +12,7 @@ import (
 	"github.com/arbridge/arbridge/pkg/connector"
 	"github.com/arbridge/arbridge/pkg/journal"
 	"github.com/arbridge/arbridge/pkg/meter"
+	"github.com/arbridge/arbridge/pkg/money"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/store"
@@ -285,4 +286,107 @@ func (w *work) begun(found map[string]billing.Receipt) []plan.Reason {
 		}
 	}
 	return out
+}
+
+// begin remembers all receipts of a payment as they are about to be posted; it is stored with the start of the first.
+func (w *work) begin(in plan.PaymentInput, p plan.Plan) error {
+	all, err := w.rec.BegunReceipts()
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(r billing.Receipt) bool { _, posted := in.Posted[r.Reference]; return !posted })
+	for _, s := range p.Steps {
+		all = append(all, *s.Receipt)
+	}
+	return w.rec.Begin(all, plan.Parts(in.Payment))
+}
+
+// begunInERP reports whether the posting of the payment got so far that a receipt of it may be in the ERP.
+func (e *Engine) begunInERP(ctx context.Context, w *work) (bool, error) {
+	begun, err := w.rec.BegunReceipts()
+	for _, r := range begun {
+		entry, err := e.journal.Get(ctx, journalKey(w.c, plan.ReceiptKey(r.Reference)))
+		if err != nil || entry != nil && (entry.Open() || entry.State == journal.Done) {
+			return err == nil, err
+		}
+	}
+	return false, err
+}
+
+// asBegun is what is to be posted of a payment. Once one of its receipts is in the ERP, with or without its lines, all are as
+// they were planned then, whatever the settings or the balances make of the payment by now: a receipt whose header and lines
+// come from two plans would add up to neither. That ends where the payment pays other parts than then, where a receipt does
+// not fit any more, or where the ERP refused its lines.
+func (w *work) asBegun(in plan.PaymentInput, found map[string]billing.Receipt) (plan.Plan, error) {
+	p := plan.Payment(in)
+	begun, err := w.rec.BegunReceipts()
+	refused := plan.Plan{Reasons: w.rec.Reasons}.Has(plan.ReceiptRefused)
+	if err != nil || refused || w.rec.PostedAs != plan.Parts(in.Payment) {
+		return p, err
+	}
+	kept, there := plan.Plan{Verdict: plan.Create}, false
+	same := p.Verdict == plan.Create
+	for i, r := range begun {
+		_, posted := in.Posted[r.Reference]
+		_, inERP := found[r.Reference]
+		there = there || posted || inERP
+		if posted {
+			continue
+		}
+		if !stillFits(in, r) {
+			return p, nil
+		}
+		step := plan.Step{Op: plan.OpCreate, Kind: billing.KindReceipt, Key: plan.ReceiptKey(r.Reference), Receipt: &begun[i]}
+		n := len(kept.Steps)
+		same = same && n < len(p.Steps) && p.Steps[n].Digest() == step.Digest()
+		kept.Steps = append(kept.Steps, step)
+	}
+	switch {
+	case !there, same && len(kept.Steps) == len(p.Steps):
+		return p, nil
+	case len(kept.Steps) == 0:
+		return plan.Plan{Verdict: plan.None, Reasons: []plan.Reason{plan.Because(plan.Unchanged)}}, nil
+	}
+	return kept, nil
+}
+
+// stillFits reports whether a receipt that was planned before can be posted as it is: its company takes receipts from us, and
+// its invoices owe as much as it pays.
+func stillFits(in plan.PaymentInput, r billing.Receipt) bool {
+	set, known := in.Others[r.CompanyNo]
+	if r.CompanyNo == in.Settings.Q360Company {
+		set, known = in.Settings, true
+	}
+	if !known || set.Payments.ReceiptMode == "hold" {
+		return false
+	}
+	owed := slices.Collect(maps.Values(in.Invoices))
+	return !slices.ContainsFunc(r.Lines, func(l billing.ReceiptLine) bool {
+		return l.Kind == billing.LineApplication && !slices.ContainsFunc(owed, func(b billing.Balance) bool {
+			return b.Number == l.InvoiceNo && b.Posted && b.Currency == l.Amount.Currency() && l.Amount.Cmp(b.Balance) <= 0
+		})
+	})
+}
+
+// readOrMissing is readSeveral for the invoices of a payment: one that was deleted in the ERP counts as one that is not posted
+// there, and is found when it is back.
+func readOrMissing(ctx context.Context, c *Company, customer string, numbers []string, cur money.Currency) ([]billing.Balance, error) {
+	got, err := readSeveral(ctx, c, customer, numbers)
+	if err == nil || connector.ClassOf(err) != connector.ClassNotFound {
+		return got, err
+	}
+	got = make([]billing.Balance, len(numbers))
+	for i, number := range numbers {
+		got[i], err = c.ERP.Balance(ctx, number)
+		if err != nil && connector.ClassOf(err) == connector.ClassNotFound {
+			none := money.Zero(cur)
+			got[i], err = billing.Balance{
+				Number: number, CompanyNo: c.Settings.Q360Company, CustomerNo: customer, Currency: cur, Total: none, Balance: none,
+			}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return got, nil
 }

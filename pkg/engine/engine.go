@@ -234,23 +234,33 @@ func (e *Engine) Sync(ctx context.Context, t Task) error {
 	return nil
 }
 
-// checked caches the start-up check of a company for a day.
+// checked caches the start-up check of a company; see checkAge.
 type checked struct {
 	mu   sync.Mutex
 	at   time.Time
 	caps connector.Capabilities
 }
 
-// Check runs the company's start-up check, at most once a day when it was good and once a minute when it was not.
+// checkAge is how long a start-up check counts: a minute when the company can not run, an hour when a right is missing that an
+// administrator of the ERP may grant, some hours when a table or an account is, and a day otherwise.
+func checkAge(caps connector.Capabilities) time.Duration {
+	switch {
+	case len(caps.Fatal()) > 0:
+		return time.Minute
+	case caps.Any("forbidden"):
+		return time.Hour
+	case caps.Any("missing"):
+		return 6 * time.Hour
+	}
+	return 24 * time.Hour
+}
+
+// Check runs the company's start-up check unless the last one still counts.
 func (e *Engine) Check(ctx context.Context, c *Company) (connector.Capabilities, error) {
 	c.check.mu.Lock()
 	defer c.check.mu.Unlock()
 	now := e.clock.Now()
-	keep := 24 * time.Hour
-	if len(c.check.caps.Fatal()) > 0 {
-		keep = time.Minute
-	}
-	if !c.check.at.IsZero() && now.Sub(c.check.at) < keep {
+	if !c.check.at.IsZero() && now.Sub(c.check.at) < checkAge(c.check.caps) {
 		return c.check.caps, nil
 	}
 	caps, err := c.ERP.Check(ctx)

@@ -73,7 +73,7 @@ func (e *Engine) receiveLarge(ctx context.Context, c *Company, ev billing.Event,
 // needsWork tells the events that lead to something from the rest, which include the echoes of our own writes.
 func needsWork(ev billing.Event) bool {
 	switch {
-	case ev.Object == billing.KindPayment:
+	case ev.Object == billing.KindPayment, deletes(ev):
 		return true
 	case ev.Object == billing.KindInvoice:
 		return ev.Commented || ev.Type == "invoice.viewed" || ev.Type == "invoice.paid"
@@ -110,6 +110,12 @@ func (e *Engine) HandleEvent(ctx context.Context, t EventTask) error {
 			return err
 		}
 		return e.Sync(ctx, Task{Company: c.ID, Kind: billing.KindPayment, ID: ev.ObjectID})
+	}
+	if deletes(ev) {
+		if err := e.noteDeleted(ctx, c, ev); err != nil {
+			return err
+		}
+		return e.closeEvent(ctx, in, version, record.InboxDone, "deleted "+string(ev.Object)+" "+ev.ObjectID+" looked at")
 	}
 	return e.logActivity(ctx, c, ev, in, version)
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
@@ -246,4 +247,159 @@ func (e *Engine) takeBack(ctx context.Context, w *work, number string, got billi
 		return "", err
 	}
 	return "voiding it did not work: " + err.Error(), nil
+}
+
+// lookRemade looks for a document by its number that the portal does not have under its id: staff may have deleted it and made
+// it again. One that is found is one that we never wrote.
+func (e *Engine) lookRemade(ctx context.Context, w *work, in *plan.InvoiceInput) error {
+	in.Dest = nil
+	found, err := w.c.Portal.FindDocuments(ctx, in.Known.Kind, in.Source.Number)
+	found = slices.DeleteFunc(found, func(d billing.PortalDocument) bool { return d.ID == in.Known.PortalID }) // the list may be older
+	if err == nil && len(found) > 0 {
+		in.Known, in.Found = plan.Known{}, found
+	}
+	return err
+}
+
+// notAttached ends work on a file that the portal did not take. Where that does not have the document any more, the invoice is
+// looked at, and the file waits for it.
+func (e *Engine) notAttached(ctx context.Context, w *work, inv record.Record, err error) error {
+	if connector.ClassOf(err) != connector.ClassNotFound {
+		return w.fail(ctx, vendorPortal, err)
+	}
+	if err := e.lookInPortal(ctx, inv); err != nil {
+		return err
+	}
+	return w.waitForInvoice(ctx)
+}
+
+// letGo ends what was begun with a file and not answered, when the document that it was for is not in the portal any more: a
+// stored file that is attached to nothing is seen by nobody, and is stored again when it is needed.
+func (w *work) letGo(ctx context.Context) error {
+	if !w.interrupted() {
+		return nil
+	}
+	entries, err := w.e.journal.OfRecord(ctx, w.rec.ID())
+	for i := 0; i < len(entries) && err == nil; i++ {
+		if entries[i].Open() {
+			err = w.e.journal.Refuse(ctx, &entries[i], errors.New("its document is not in the portal"))
+		}
+	}
+	return err
+}
+
+// lookInPortal makes a document be compared with what the portal has now. One that somebody works on is left: whoever wants
+// this asks again.
+func (e *Engine) lookInPortal(ctx context.Context, inv record.Record) error {
+	rec, version, err := e.records.Get(ctx, inv.ID())
+	if err != nil || rec.PortalID != inv.PortalID || rec.LeaseOwner != "" || rec.Status == record.Ignored {
+		return err
+	}
+	now := store.At(e.clock.Now())
+	rec.Written, rec.DueAt, rec.UpdatedAt = "", now, now
+	rec.Note(now.Time, "not found in the portal", "")
+	if _, err = e.records.Update(ctx, rec.ID(), rec, version); err == nil {
+		e.announce(ctx, &rec)
+	}
+	if errors.Is(err, store.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// deletes reports whether an event tells that a document was deleted.
+func deletes(ev billing.Event) bool {
+	return (ev.Object == billing.KindInvoice || ev.Object == billing.KindCreditNote) && ev.Type == string(ev.Object)+".deleted"
+}
+
+// noteDeleted makes the record of a document look at the event of its deletion: that which has its id in the portal, or that of
+// its number, whose creation may have had no answer.
+func (e *Engine) noteDeleted(ctx context.Context, c *Company, ev billing.Event) error {
+	rec, err := e.byPortalID(ctx, c, billing.KindInvoice, ev.ObjectID)
+	if err != nil {
+		return err
+	}
+	key := record.ID(c.ID, billing.KindInvoice, ev.Number)
+	if rec != nil && rec.PortalKind == ev.Object {
+		key = rec.ID()
+	} else if ev.Number == "" {
+		return nil
+	}
+	for range 5 {
+		rec, version, err := e.records.Get(ctx, key)
+		if errors.Is(err, store.ErrNotFound) || err == nil && (rec.Status == record.Ignored || rec.PortalID != "" && rec.PortalID != ev.ObjectID) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		now := store.At(e.clock.Now())
+		rec.Events, rec.UpdatedAt = append(slices.Clone(rec.Events), ev.ID), now
+		rec.Note(now.Time, "deleted in the portal", string(ev.Object)+" "+ev.ObjectID)
+		if rec.LeaseOwner == "" {
+			rec.DueAt = now
+		}
+		_, err = e.records.Update(ctx, key, rec, version)
+		if err == nil {
+			return e.Sync(ctx, Task{Company: c.ID, Kind: billing.KindInvoice, ID: rec.SourceID})
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return store.ErrConflict
+}
+
+// heedDeletions takes in what events told of the deletion of a document. One whose creation had no answer was there: it gets its
+// id, and is not created a second time.
+func (e *Engine) heedDeletions(ctx context.Context, w *work) error {
+	for _, id := range w.rec.Events {
+		in, _, err := e.inbox.Get(ctx, store.ID(w.c.ID, id))
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		ev, err := w.c.ParseEvent([]byte(in.Raw))
+		if err != nil || !deletes(ev) {
+			continue
+		}
+		if w.rec.PortalID == "" {
+			if err := e.heedLost(ctx, w, ev); err != nil {
+				return err
+			}
+		}
+		if w.rec.PortalID == ev.ObjectID && w.rec.PortalKind == ev.Object {
+			w.rec.Written = "" // so that it is looked for
+		}
+	}
+	w.rec.Events = nil
+	return nil
+}
+
+// deletedSlack is how far the clocks of the portal and of this process may differ.
+const deletedSlack = time.Minute
+
+// heedLost ends the creation of a document whose answer was lost, and which was deleted since.
+func (e *Engine) heedLost(ctx context.Context, w *work, ev billing.Event) error {
+	entries, err := e.journal.OfRecord(ctx, w.rec.ID())
+	if err != nil {
+		return err
+	}
+	for i := range entries {
+		entry := &entries[i]
+		if !begunDocument(entry) || entry.Kind != string(ev.Object) || ev.At.Before(entry.StartedAt.Add(-deletedSlack)) {
+			continue
+		}
+		if entry.Open() {
+			if err := e.journal.Finish(ctx, entry, ev.ObjectID); err != nil {
+				return err
+			}
+		}
+		if entry.VendorID == ev.ObjectID {
+			w.rec.PortalID, w.rec.PortalKind = ev.ObjectID, ev.Object
+		}
+	}
+	return nil
 }

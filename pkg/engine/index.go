@@ -92,7 +92,7 @@ func (e *Engine) findCustomers(ctx context.Context, c *Company, number string, b
 // findTagged returns the portal's customers whose metadata name a customer of the ERP: by one look-up where the portal
 // can, from a list of all otherwise.
 func (e *Engine) findTagged(ctx context.Context, c *Company, number string, bulk bool) ([]billing.PortalCustomer, error) {
-	if by, can := c.Portal.(connector.Metadata); can && !bulk {
+	if by, can := connector.As[connector.Metadata](c.Portal); can && !bulk {
 		found, err := by.FindCustomersByMetadata(ctx, plan.MetaID, number)
 		if err == nil || connector.ClassOf(err) != connector.ClassUnsupported {
 			return found, err

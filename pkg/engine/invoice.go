@@ -28,6 +28,9 @@ func (e *Engine) syncInvoice(ctx context.Context, c *Company, number string) err
 	if err != nil {
 		return err
 	}
+	if err := e.heedDeletions(ctx, w); err != nil {
+		return w.fail(ctx, vendorPortal, err)
+	}
 	src, err := e.invoiceSource(ctx, w)
 	if err != nil {
 		if connector.ClassOf(err) == connector.ClassNotFound {
@@ -100,9 +103,8 @@ func (e *Engine) lookDocument(ctx context.Context, w *work, in *plan.InvoiceInpu
 		return e.regain(ctx, w, in)
 	}
 	d, err := w.c.Portal.Document(ctx, in.Known.Kind, in.Known.PortalID)
-	if connector.ClassOf(err) == connector.ClassNotFound && err != nil {
-		in.Dest = nil
-		return nil
+	if err != nil && connector.ClassOf(err) == connector.ClassNotFound {
+		return e.lookRemade(ctx, w, in)
 	}
 	in.Dest = &d
 	return err
@@ -161,6 +163,7 @@ func (e *Engine) applyInvoice(ctx context.Context, w *work, in plan.InvoiceInput
 	if over, err := e.leftOpen(ctx, w, p.Verdict); over || err != nil {
 		return err
 	}
+	w.settleUnsent(ctx, in, p)
 	switch p.Verdict {
 	case plan.Create, plan.Update:
 		if reason, stop := w.stopped(); stop {
@@ -186,13 +189,13 @@ func (e *Engine) applyInvoice(ctx context.Context, w *work, in plan.InvoiceInput
 		if p.Has(plan.VoidedInPortal) && (plan.Plan{Reasons: w.rec.Reasons}).Has(plan.PortalDiffers) {
 			reasons = w.rec.Reasons // we voided it, for that reason
 		}
-		if in.Looked && in.Dest != nil { // an update that was lost on the way is not to be sent any more
-			w.settle(ctx, w.rec.PortalID)
-		}
 		return w.finish(ctx, func(r *record.Record) {
 			describe(r, src)
 			r.Set(record.Attention, reasons)
 			r.Note(e.clock.Now(), "needs attention", r.Summary)
+			if p.Has(plan.GoneInPortal) { // until it is made again, or void in the ERP
+				r.DueAt = store.At(e.clock.Now().Add(24 * time.Hour))
+			}
 		})
 	case plan.Adopt:
 		w.settle(ctx, in.Found[0].ID)
@@ -205,6 +208,14 @@ func (e *Engine) applyInvoice(ctx context.Context, w *work, in plan.InvoiceInput
 		})
 	}
 	return e.inStep(ctx, w, in, p)
+}
+
+// settleUnsent closes an update that was lost on the way and is not to be sent any more, or not before a payment has settled: it
+// is compared, and sent again if need be, then.
+func (w *work) settleUnsent(ctx context.Context, in plan.InvoiceInput, p plan.Plan) {
+	if p.Verdict == plan.Conflict && in.Looked && in.Dest != nil || p.Has(plan.GoneInPortal) || p.Has(plan.PaymentInFlight) {
+		w.settle(ctx, w.rec.PortalID)
+	}
 }
 
 // inStep ends work that found nothing to do. The status and the reasons are those of when the document was written: that
@@ -302,7 +313,10 @@ func (e *Engine) writeDocument(ctx context.Context, w *work, in plan.InvoiceInpu
 	}
 	if got.ID == "" { // done in an earlier run that could not store it: read it
 		if got, err = w.c.Portal.Document(ctx, step.Kind, id); err != nil {
-			return w.fail(ctx, vendorPortal, err)
+			if connector.ClassOf(err) == connector.ClassNotFound { // and staff deleted it since
+				w.rec.PortalID, w.rec.PortalKind = id, step.Kind
+			}
+			return w.refused(ctx, err)
 		}
 	}
 	if hash := got.Metadata[plan.MetaHash]; step.Op == plan.OpCreate && hash != step.Document.Metadata[plan.MetaHash] {
@@ -319,9 +333,11 @@ func (e *Engine) writeDocument(ctx context.Context, w *work, in plan.InvoiceInpu
 }
 
 // refused ends the work after the portal did not take a document or customer. A number that is taken was made by somebody
-// since we looked: we look again soon, once; a number that is taken and can not be found is for a person.
+// since we looked, and what is not found was deleted: we look again soon, once; a number that is taken and can not be found is
+// for a person.
 func (w *work) refused(ctx context.Context, err error) error {
-	if connector.ClassOf(err) != connector.ClassConflict || (plan.Plan{Reasons: w.rec.Reasons}).Has(plan.VendorRefused) {
+	class := connector.ClassOf(err)
+	if class != connector.ClassConflict && class != connector.ClassNotFound || (plan.Plan{Reasons: w.rec.Reasons}).Has(plan.VendorRefused) {
 		return w.fail(ctx, vendorPortal, err)
 	}
 	w.c.forgetIndex()

@@ -47,7 +47,7 @@ func (e *Engine) mail(ctx context.Context, w *work, src billing.Invoice, got bil
 	if reason, stop := w.stopped(); stop {
 		return mailed{reason: plan.Because(plan.MailWaits, "problem", reason.Text()), again: time.Hour}, nil
 	}
-	mailer, can := w.c.Portal.(connector.Mailer)
+	mailer, can := connector.As[connector.Mailer](w.c.Portal)
 	if !can {
 		return mailed{reason: plan.Because(plan.MailRefused, "problem", "the portal sends none")}, nil
 	}

@@ -50,10 +50,21 @@ func (e *Engine) syncPayment(ctx context.Context, c *Company, id string) error {
 		}
 		p = plan.Payment(in)
 	}
-	if !p.Has(plan.UnknownInvoice) && !p.Has(plan.UnknownPayer) && p.Verdict != plan.Create {
-		return e.endPayment(ctx, w, p)
+	return e.goOn(ctx, w, in, p)
+}
+
+// goOn follows the first plan of a payment: most end with it, the others need the ERP.
+func (e *Engine) goOn(ctx context.Context, w *work, in plan.PaymentInput, p plan.Plan) error {
+	begun, err := e.begunInERP(ctx, w)
+	switch {
+	case err != nil:
+		return w.fail(ctx, vendorERP, err)
+	case p.Has(plan.UnknownInvoice), p.Has(plan.UnknownPayer), p.Verdict == plan.Create, begun && p.Has(plan.Overpayment):
+		return e.receivePayment(ctx, w, in)
+	case begun && (p.Has(plan.PaymentsOff) || p.Has(plan.NotCharged)): // half of it is there: somebody changed the mode meanwhile
+		p.Verdict = plan.Hold
 	}
-	return e.receivePayment(ctx, w, in)
+	return e.endPayment(ctx, w, p)
 }
 
 // receivePayment plans the receipts of a payment that is cash, with the balances read under the customers' leases.
@@ -90,7 +101,10 @@ func (e *Engine) receivePayment(ctx context.Context, w *work, in plan.PaymentInp
 
 // settlePayment does what the plan says once everything that it needs is read. found are receipts that are there already.
 func (e *Engine) settlePayment(ctx context.Context, w *work, in plan.PaymentInput, found map[string]billing.Receipt) error {
-	p := plan.Payment(in)
+	p, err := w.asBegun(in, found)
+	if err != nil {
+		return w.fail(ctx, vendorERP, err)
+	}
 	if p.Verdict == plan.Conflict {
 		if w.allThere(in.Payment, found) { // an interrupted run posted it before what it depends on changed
 			for _, reference := range slices.Sorted(maps.Keys(found)) {
@@ -417,7 +431,7 @@ func (e *Engine) readBalances(ctx context.Context, c *Company, of cover, in *pla
 		for i, id := range ids {
 			numbers[i] = of[id].number
 		}
-		got, err := readSeveral(ctx, of[ids[0]].company, of[ids[0]].payer, numbers)
+		got, err := readOrMissing(ctx, of[ids[0]].company, of[ids[0]].payer, numbers, in.Payment.Currency)
 		if err != nil {
 			return nil, err
 		}

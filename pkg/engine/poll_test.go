@@ -180,6 +180,35 @@ func TestFatalCheckStopsItsCompanyOnly(t *testing.T) {
 	}
 }
 
+// TestCheckAfterARepair: a right that the ERP's administrator grants is noticed within an hour, what else was missing within
+// some, and the payments that waited go on; a site that has everything is asked once a day.
+func TestCheckAfterARepair(t *testing.T) {
+	for name, c := range map[string]struct {
+		take   func(*enginetest.ERP)
+		within time.Duration
+	}{
+		"forbidden": {func(e *enginetest.ERP) { e.Forbid(connector.FeatureReceipts) }, 4 * time.Hour},
+		"missing":   {func(e *enginetest.ERP) { e.Lack(connector.FeatureReceipts) }, 9 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := synced(t, "1")
+			c.take(f.ERP)
+			f.e = f.Start()
+			ev := f.pays("1", "107")
+			f.hook(ev)
+			f.want(billing.KindPayment, ev.ObjectID, record.Waiting, plan.HeldForEntry)
+			f.ERP.Grant(connector.FeatureReceipts)
+			f.run(c.within)
+			f.want(billing.KindPayment, ev.ObjectID, record.Synced, "")
+			f.receipts("107.00 application:1:107.00")
+			f.run(23*time.Hour - c.within)
+			if n := f.ERP.Count("Check"); n != 2 {
+				t.Errorf("%d checks, want the first and the one that found it repaired", n)
+			}
+		})
+	}
+}
+
 func TestSweep(t *testing.T) {
 	f := synced(t, "0")
 	f.ERP.PutInvoices(enginetest.Invoice("1", "C1"))

@@ -20,6 +20,9 @@ import (
 // postReceipts posts what the plan says, one receipt after the other; each is remembered as soon as it is there. found are
 // those that an interrupted run may have posted.
 func (e *Engine) postReceipts(ctx context.Context, w *work, in plan.PaymentInput, p plan.Plan, found map[string]billing.Receipt) error {
+	if err := w.begin(in, p); err != nil {
+		return w.fail(ctx, vendorERP, err)
+	}
 	for _, step := range p.Steps {
 		w.expect(in, *step.Receipt, found)
 		number, reason, err := e.postReceipt(ctx, w, *step.Receipt, step)
@@ -46,7 +49,7 @@ func (w *work) addReceipt(r billing.Receipt, number, what string) {
 func (e *Engine) completed(ctx context.Context, w *work, in plan.PaymentInput, reasons []plan.Reason) error {
 	in.Posted, in.Complete, in.PostedAs = posted(w.rec), true, plan.Parts(in.Payment)
 	w.rec.Complete, w.rec.PostedAs, w.rec.Attempts, w.rec.SourceTotal = true, in.PostedAs, 0, w.rec.PortalTotal
-	w.rec.Wanted, w.rec.Doubles = nil, nil
+	w.rec.Wanted, w.rec.Doubles, w.rec.Begun = nil, nil, nil
 	if p := plan.Payment(in); p.Verdict == plan.Conflict {
 		return e.endPayment(ctx, w, p)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
@@ -32,6 +33,8 @@ type work struct {
 	version store.Version
 	seen    string        // the source's fingerprint when the work began
 	was     record.Status // when the work began
+	heard   []string      // the record's events when the work began
+	news    bool          // there are other events since
 	// regained is a document that an earlier run wrote without getting to remember it.
 	regained *billing.PortalDocument
 	files    *listing // of the invoice, as the poll listed them; nil when it did not
@@ -50,7 +53,7 @@ func (e *Engine) take(ctx context.Context, c *Company, kind billing.Kind, id str
 		if e.held(rec.LeaseOwner, rec.LeaseUntil, now) || rec.Status == record.Ignored {
 			return nil, errBusy
 		}
-		w := &work{e: e, c: c, rec: rec, seen: rec.Seen, was: rec.Status}
+		w := &work{e: e, c: c, rec: rec, seen: rec.Seen, was: rec.Status, heard: rec.Events}
 		w.rec.LeaseOwner, w.rec.LeaseUntil, w.rec.Fence = e.opt.Owner, store.At(now.Add(e.opt.Lease)), rec.Fence+1
 		w.rec.Status, w.rec.DueAt, w.rec.UpdatedAt, w.rec.OverdueSince = record.Working, w.rec.LeaseUntil, store.At(now), store.Time{}
 		w.version, err = e.records.Update(ctx, key, w.rec, version)
@@ -87,6 +90,7 @@ func (w *work) refresh(ctx context.Context) error {
 		return errLost
 	}
 	w.rec.Seen, w.rec.Events, w.version = rec.Seen, rec.Events, version
+	w.news = !slices.Equal(rec.Events, w.heard)
 	return nil
 }
 
@@ -120,8 +124,8 @@ func (w *work) closeOpen(ctx context.Context, portalID string) {
 	}
 }
 
-// finish ends the lease and stores what set makes of the record. A change of the source that came in meanwhile schedules
-// the record again.
+// finish ends the lease and stores what set makes of the record. A change of the source, or an event, that came in meanwhile
+// schedules the record again.
 func (w *work) finish(ctx context.Context, set func(*record.Record)) error {
 	for range 5 {
 		rec := w.rec
@@ -130,6 +134,7 @@ func (w *work) finish(ctx context.Context, set func(*record.Record)) error {
 		now := w.e.clock.Now()
 		rec.UpdatedAt = store.At(now)
 		again := rec.Seen != w.seen
+		again = again || w.news
 		if again {
 			rec.DueAt = store.At(now)
 		}
@@ -211,8 +216,15 @@ func (w *work) fail(ctx context.Context, vendor string, err error) error {
 	case connector.ClassForbidden, connector.ClassUnsupported:
 		return w.park(ctx, record.Waiting, time.Hour, plan.Because(plan.RightMissing, "vendor", vendor, "problem", problem))
 	}
-	return w.park(ctx, record.Attention, 0, plan.Because(plan.VendorRefused, "vendor", vendor, "problem", problem))
+	due := time.Duration(0)
+	if ce.Class == connector.ClassNotFound { // somebody may bring back what is missing
+		due = missingAgain
+	}
+	return w.park(ctx, record.Attention, due, plan.Because(plan.VendorRefused, "vendor", vendor, "problem", problem))
 }
+
+// missingAgain is when work is tried again for which a vendor does not have something that it should.
+const missingAgain = 6 * time.Hour
 
 // stoppedCall ends work whose vendor is not called at present: it is tried again when the vendor may be, and the try does
 // not count.

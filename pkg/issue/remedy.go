@@ -65,7 +65,7 @@ var remedies = map[plan.Code]remedy{
 	plan.NoGLAccount:       {title: "No bank GL account for a currency", severity: High, fix: "Add the currency to payments.gl_accounts; what waits goes on by itself."},
 	plan.Overpayment:       {title: "Payments of more than is owed", severity: High, fix: "Check the invoice's balance in the ERP; then set payments.overpayment to on_account, or key the receipt in by hand under its reference."},
 	plan.CurrencyDiffers:   {title: "Payments in another currency than their invoice", severity: High, fix: "Correct the currency of the invoice in the portal or in the ERP, then arbridge sync NUMBER."},
-	plan.InvoiceUnposted:   {title: "Payments of invoices that are not posted", severity: High, fix: "Post the invoice in the ERP; the payment goes on by itself."},
+	plan.InvoiceUnposted:   {title: "Payments of invoices that are not posted", severity: High, fix: "Post the invoice in the ERP, or restore it if it was deleted there; the payment goes on by itself."},
 	plan.UnknownPayer:      {title: "Payments on account of a customer that arbridge does not know", severity: High, fix: "Apply the payment to invoices in the portal, or key the receipt in by hand." + done},
 	plan.OtherCompany:      {title: "Payments of invoices of a company that is not configured", severity: High, fix: "Configure that company, or key the receipt in by hand." + done},
 	plan.HeldForEntry:      {title: "Receipts wait to be keyed in by hand", severity: High, fix: "Key them in under the reference that arbridge show NUMBER names; they are found by it."},

@@ -204,7 +204,7 @@ var words = map[Code]string{
 	ChangedWhenPosted: "payment {payment} pays other parts than when receipt {receipt} over {posted} was posted, its amount is {amount} now: move the money in the ERP as the portal has it",
 	ClosedPeriod:      "the period of {date} is closed in the ERP: open it, key the receipt in under its reference, or set payments.closed_period",
 	CurrencyDiffers:   "pays invoice {invoice} in {paid}, which is in {currency} in the ERP",
-	InvoiceUnposted:   "pays invoice {invoice}, which is not posted in the ERP",
+	InvoiceUnposted:   "pays invoice {invoice}, which is not, or no longer, posted in the ERP",
 	UnknownPayer:      "pays {amount} on account of a customer that arbridge does not know",
 	OtherOwner:        "is handled with company {company}, which shares this portal account",
 	FeeOneLine:        "convenience fee {fee} is a line of its own (fees.strategy)",

@@ -57,7 +57,7 @@ func (r *Reconciler) Run(ctx context.Context, company string, from, to billing.D
 	if !ok {
 		return Report{}, fmt.Errorf("company %q: %w", company, ErrUnknownCompany)
 	}
-	ledger, ok := c.ERP.(connector.Ledger)
+	ledger, ok := connector.As[connector.Ledger](c.ERP)
 	if !ok {
 		return Report{}, connector.NewError(connector.ClassUnsupported, "comparing "+company, "this ERP can not list what it has booked")
 	}

@@ -48,26 +48,42 @@ type Use struct {
 }
 
 // Want keeps the receipts that a person is to key in, with everything that belongs into them; none, to forget them.
-func (r *Record) Want(receipts []billing.Receipt) error {
-	if len(receipts) == 0 {
-		r.Wanted = nil
-		return nil
-	}
-	text, err := json.Marshal(receipts)
-	if err != nil {
-		return fmt.Errorf("keeping the receipts of payment %s: %w", r.SourceID, err)
-	}
-	r.Wanted = text
-	return nil
+func (r *Record) Want(receipts []billing.Receipt) (err error) {
+	r.Wanted, err = r.packed(receipts)
+	return err
 }
 
 // WantedReceipts are the receipts kept by Want.
-func (r *Record) WantedReceipts() ([]billing.Receipt, error) {
-	if len(r.Wanted) == 0 {
+func (r *Record) WantedReceipts() ([]billing.Receipt, error) { return r.unpacked(r.Wanted) }
+
+// Begin keeps all receipts of a payment as they are about to be posted, and the parts of the payment that they are for
+// (plan.Parts); no receipts, to forget them.
+func (r *Record) Begin(receipts []billing.Receipt, parts string) (err error) {
+	r.Begun, err = r.packed(receipts)
+	r.PostedAs = parts
+	return err
+}
+
+// BegunReceipts are the receipts kept by Begin.
+func (r *Record) BegunReceipts() ([]billing.Receipt, error) { return r.unpacked(r.Begun) }
+
+func (r *Record) packed(receipts []billing.Receipt) (json.RawMessage, error) {
+	if len(receipts) == 0 {
+		return nil, nil
+	}
+	text, err := json.Marshal(receipts)
+	if err != nil {
+		return nil, fmt.Errorf("keeping the receipts of payment %s: %w", r.SourceID, err)
+	}
+	return text, nil
+}
+
+func (r *Record) unpacked(text json.RawMessage) ([]billing.Receipt, error) {
+	if len(text) == 0 {
 		return nil, nil
 	}
 	var out []billing.Receipt
-	if err := json.Unmarshal(r.Wanted, &out); err != nil {
+	if err := json.Unmarshal(text, &out); err != nil {
 		return nil, fmt.Errorf("reading the receipts of payment %s: %w", r.SourceID, err)
 	}
 	return out, nil

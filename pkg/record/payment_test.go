@@ -31,3 +31,23 @@ func TestWantedReceipts(t *testing.T) {
 		t.Error("what is no list is read")
 	}
 }
+
+// TestBegunReceipts: what was begun comes back exactly, beside what is to be keyed in.
+func TestBegunReceipts(t *testing.T) {
+	var r record.Record
+	want := []billing.Receipt{{Reference: "IVD-1", Amount: enginetest.USD("108.50")}, {Reference: "IVD-1-2", Amount: enginetest.USD("0.01")}}
+	if err := r.Begin(want, "parts"); err != nil || r.PostedAs != "parts" || r.Wanted != nil {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	got, err := r.BegunReceipts()
+	if err != nil || len(got) != 2 || got[1].Reference != "IVD-1-2" || !got[0].Amount.Equal(want[0].Amount) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := r.Begin(nil, ""); err != nil || r.Begun != nil {
+		t.Errorf("forgotten: %s, %v", r.Begun, err)
+	}
+	r.Begun = []byte(`7`)
+	if _, err := r.BegunReceipts(); err == nil {
+		t.Error("what is no list is read")
+	}
+}

@@ -68,7 +68,11 @@ type Record struct {
 	Attachment *Attachment `json:"attachment,omitempty"`
 	// Receipts are the cash receipts of a payment.
 	Receipts []Receipt `json:"receipts,omitempty"`
-	// Complete says that Receipts account for the whole payment; PostedAs is what its parts were then (plan.Parts).
+	// Begun are all receipts of a payment as they were planned when the posting began, as JSON texts, until it is complete;
+	// see Begin.
+	Begun json.RawMessage `json:"begun,omitempty"`
+	// Complete says that Receipts account for the whole payment; PostedAs is what its parts were then, or when Begun was
+	// planned (plan.Parts).
 	Complete bool   `json:"complete,omitempty"`
 	PostedAs string `json:"posted_as,omitempty"`
 	// Applied is what the receipts have to take off balances, until that was seen in the ERP.

@@ -10,10 +10,17 @@ import (
 	"github.com/arbridge/arbridge/pkg/money"
 )
 
+// abilities are the optional abilities of an ERP or a portal, each behind its circuit breaker.
+type abilities []any
+
+// Abilities implements connector.Wrapper.
+func (a abilities) Abilities() []any { return a }
+
 // erp is an ERP behind its circuit breaker.
 type erp struct {
 	next connector.ERP
 	b    *Breaker
+	abilities
 }
 
 // Check implements connector.ERP.
@@ -101,10 +108,11 @@ func (g erp) Download(ctx context.Context, documentNo string) (io.ReadCloser, er
 	return guarded(ctx, g.b, "Download", func() (io.ReadCloser, error) { return g.next.Download(ctx, documentNo) })
 }
 
-// portal is a portal behind its circuit breaker, without optional abilities.
+// portal is a portal behind its circuit breaker.
 type portal struct {
 	next connector.Portal
 	b    *Breaker
+	abilities
 }
 
 // Check implements connector.Portal.
@@ -292,133 +300,29 @@ func (g ledger) Receipts(ctx context.Context, from, to billing.Date, page string
 // AppliesLater implements connector.Ledger.
 func (g ledger) AppliesLater() bool { return g.next.AppliesLater() }
 
-// ERP puts the breaker before an ERP, with its optional ability if it has that.
+// ERP puts the breaker before an ERP and exactly those optional abilities that it has: connector.As finds them.
 func ERP(next connector.ERP, b *Breaker) connector.ERP {
-	base := erp{next, b}
-	if books, ok := next.(connector.Ledger); ok {
-		return struct {
-			erp
-			ledger
-		}{base, ledger{books, b}}
+	g := erp{next: next, b: b}
+	if books, ok := connector.As[connector.Ledger](next); ok {
+		g.abilities = append(g.abilities, ledger{books, b})
 	}
-	return base
+	return g
 }
 
-// Portal puts the breaker before a portal and exactly those optional abilities that it has: the engine asks for them by type
-// assertion, so a portal must not seem to gain or lose one.
-func Portal(p connector.Portal, b *Breaker) connector.Portal {
-	base := portal{p, b}
-	withFiles, hasFiles := p.(connector.Files)
-	withCredits, hasCredits := p.(connector.Credits)
-	withMailer, hasMailer := p.(connector.Mailer)
-	f, c, m := files{withFiles, b}, credits{withCredits, b}, mailer{withMailer, b}
-	has := [3]bool{hasFiles, hasCredits, hasMailer}
-	if withMetadata, searches := p.(connector.Metadata); searches {
-		return searching(has, base, f, c, m, metadata{withMetadata, b})
+// Portal puts the breaker before a portal and exactly those optional abilities that it has: connector.As finds them.
+func Portal(next connector.Portal, b *Breaker) connector.Portal {
+	g := portal{next: next, b: b}
+	if has, ok := connector.As[connector.Files](next); ok {
+		g.abilities = append(g.abilities, files{has, b})
 	}
-	return plain(has, base, f, c, m)
-}
-
-// plain is a portal that can not search metadata, with its other abilities.
-func plain(has [3]bool, base portal, f files, c credits, m mailer) connector.Portal {
-	switch has {
-	case [3]bool{true, true, true}:
-		return struct {
-			portal
-			files
-			credits
-			mailer
-		}{base, f, c, m}
-	case [3]bool{true, true, false}:
-		return struct {
-			portal
-			files
-			credits
-		}{base, f, c}
-	case [3]bool{true, false, true}:
-		return struct {
-			portal
-			files
-			mailer
-		}{base, f, m}
-	case [3]bool{true, false, false}:
-		return struct {
-			portal
-			files
-		}{base, f}
-	case [3]bool{false, true, true}:
-		return struct {
-			portal
-			credits
-			mailer
-		}{base, c, m}
-	case [3]bool{false, true, false}:
-		return struct {
-			portal
-			credits
-		}{base, c}
-	case [3]bool{false, false, true}:
-		return struct {
-			portal
-			mailer
-		}{base, m}
+	if has, ok := connector.As[connector.Credits](next); ok {
+		g.abilities = append(g.abilities, credits{has, b})
 	}
-	return base
-}
-
-// searching is a portal that can search metadata, with its other abilities.
-func searching(has [3]bool, base portal, f files, c credits, m mailer, s metadata) connector.Portal {
-	switch has {
-	case [3]bool{true, true, true}:
-		return struct {
-			portal
-			files
-			credits
-			mailer
-			metadata
-		}{base, f, c, m, s}
-	case [3]bool{true, true, false}:
-		return struct {
-			portal
-			files
-			credits
-			metadata
-		}{base, f, c, s}
-	case [3]bool{true, false, true}:
-		return struct {
-			portal
-			files
-			mailer
-			metadata
-		}{base, f, m, s}
-	case [3]bool{true, false, false}:
-		return struct {
-			portal
-			files
-			metadata
-		}{base, f, s}
-	case [3]bool{false, true, true}:
-		return struct {
-			portal
-			credits
-			mailer
-			metadata
-		}{base, c, m, s}
-	case [3]bool{false, true, false}:
-		return struct {
-			portal
-			credits
-			metadata
-		}{base, c, s}
-	case [3]bool{false, false, true}:
-		return struct {
-			portal
-			mailer
-			metadata
-		}{base, m, s}
+	if has, ok := connector.As[connector.Mailer](next); ok {
+		g.abilities = append(g.abilities, mailer{has, b})
 	}
-	return struct {
-		portal
-		metadata
-	}{base, s}
+	if has, ok := connector.As[connector.Metadata](next); ok {
+		g.abilities = append(g.abilities, metadata{has, b})
+	}
+	return g
 }

@@ -47,6 +47,20 @@ func (e *ERP) Lack(f connector.Feature) {
 	e.caps.Features[f] = "missing"
 }
 
+// Forbid takes away the right that a feature needs.
+func (e *ERP) Forbid(f connector.Feature) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.caps.Features[f] = "forbidden"
+}
+
+// Grant gives a feature back that was lacking.
+func (e *ERP) Grant(f connector.Feature) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.caps.Features[f] = "ok"
+}
+
 // Misfit adds a problem to the start-up check.
 func (e *ERP) Misfit(p connector.Problem) {
 	e.mu.Lock()

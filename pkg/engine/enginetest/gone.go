@@ -71,3 +71,16 @@ func (p *Portal) ChargeLate(id string, fee money.Money) {
 		d.Total, d.Balance = d.Total.Add(fee), d.Balance.Add(fee)
 	})
 }
+
+// DeleteDocument is a person deleting a document in the portal; it returns the event that tells of it.
+func (p *Portal) DeleteDocument(id string) billing.Event {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := p.documents[id]
+	delete(p.documents, id)
+	ev := p.tell(string(d.Kind)+".deleted", d.Kind, id)
+	ev.Number = d.Number
+	ev.Raw = raw(ev)
+	p.events[len(p.events)-1] = ev
+	return ev
+}

@@ -132,6 +132,23 @@ func (p *Portal) change(id, event string, f func(*billing.Payment)) billing.Even
 	return p.tell(event, billing.KindPayment, id)
 }
 
+// Apply moves what payments pay of one document to another, as staff do.
+func (p *Portal) Apply(from, to string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, pay := range p.payments {
+		p.apply(pay, -1)
+		pay.Applications = slices.Clone(pay.Applications)
+		for i, a := range pay.Applications {
+			if a.InvoiceID == from {
+				pay.Applications[i].InvoiceID = to
+			}
+		}
+		p.apply(pay, 1)
+		p.payments[id] = pay
+	}
+}
+
 // Settle makes a pending payment a succeeded one.
 func (p *Portal) Settle(id string) billing.Event {
 	return p.change(id, "payment.updated", func(pay *billing.Payment) { pay.Charge.Status = billing.ChargeSucceeded })
