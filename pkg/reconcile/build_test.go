@@ -34,11 +34,11 @@ func bill(in *reconcile.Input, number string, total int64, date billing.Date) {
 	if total < 0 {
 		kind = billing.KindCreditNote
 	}
-	in.ERP.Documents = append(in.ERP.Documents, reconcile.Document{Kind: kind, Number: number, Company: "01", Customer: "C1", Date: date,
-		Currency: money.USD, Method: "CHECK", Total: total, Balance: total, Posted: true, Modified: now().Add(-100 * time.Hour).Unix()})
-	in.Portal.Documents = append(in.Portal.Documents, reconcile.Document{Kind: kind, Number: number, ID: "p" + number, Owner: "01/" + number,
-		Customer: "77", Date: date, Currency: money.USD, Total: total, Balance: total})
-	in.Records = append(in.Records, reconcile.Record{Kind: billing.KindInvoice, Number: number, PortalID: "p" + number, Status: record.Synced})
+	in.ERP.Documents = append(in.ERP.Documents, reconcile.Document{
+		Traits: &reconcile.Traits{Kind: kind, Date: date, Company: "01", Currency: money.USD, Method: "CHECK"}, Number: number, Customer: "C1", Total: total, Balance: total, Posted: true, Modified: now().Add(-100 * time.Hour).Unix()})
+	in.Portal.Documents = append(in.Portal.Documents, reconcile.Document{
+		Traits: &reconcile.Traits{Kind: kind, Date: date, Currency: money.USD, Owner: "01/"}, Number: number, ID: "p" + number, Total: total, Balance: total})
+	in.Records = append(in.Records, reconcile.Record{Standing: synced(billing.KindInvoice), Number: number, PortalID: "p" + number})
 }
 
 // pay adds a settled payment of a document with a fee, its receipt and its record.
@@ -48,8 +48,7 @@ func pay(in *reconcile.Input, id, number string, amount, fee int64, date billing
 		Parts: []reconcile.Part{{Type: billing.ApplyInvoice, InvoiceID: "p" + number, Amount: amount}, {Type: billing.ApplyConvenienceFee, Amount: fee}}})
 	in.ERP.Receipts = append(in.ERP.Receipts, reconcile.Receipt{Number: "R" + id, Reference: "IVD-" + id, Company: "01", Customer: "C1", Date: date,
 		Currency: money.USD, Amount: amount + fee, Fees: fee, Lines: []reconcile.Applied{{Invoice: number, Amount: amount}}})
-	in.Records = append(in.Records, reconcile.Record{Kind: billing.KindPayment, Number: id, Status: record.Synced,
-		Receipts: []record.Receipt{{Reference: "IVD-" + id, Number: "R" + id}}})
+	in.Records = append(in.Records, reconcile.Record{Number: id, Standing: synced(billing.KindPayment, record.Receipt{Reference: "IVD-" + id, Number: "R" + id})})
 	erp(in, number).Balance -= amount
 	portal(in, number).Balance -= amount
 }
@@ -111,6 +110,11 @@ func dropReceipt(in *reconcile.Input, number string) {
 func status(in *reconcile.Input, number string, s record.Status, reasons ...plan.Reason) {
 	r := rec(in, number)
 	r.Status, r.Reasons = s, reasons
+}
+
+// synced is how a record stands on which both sides agree.
+func synced(kind billing.Kind, receipts ...record.Receipt) *reconcile.Standing {
+	return &reconcile.Standing{Kind: kind, Status: record.Synced, Receipts: receipts}
 }
 
 // exact checks the law of the comparison: in each book and class, the ERP's sum minus the portal's is what the differences

@@ -11,26 +11,25 @@ import (
 	"github.com/arbridge/arbridge/pkg/money"
 )
 
-// none stands for no row.
-const none = int32(-1)
-
 // comparison is one Compare at work. Rows are named by their index.
 type comparison struct {
 	in    *Input
-	out   []Difference
+	out   pile
 	books map[bookKey]*Book
 
-	byNumber map[string]int32 // records of documents
-	byPortal map[string]int32 // records of documents by the portal's id
-	byID     map[string]int32 // records of payments
-	erp      map[string]int32 // documents of the ERP
-	payments map[string]int32 // of the portal
-	adopted  map[string]string
+	byNumber *index            // records of documents
+	byPortal *index            // records of documents by the portal's id
+	byID     *index            // records of payments
+	erp      *index            // documents of the ERP
+	payments *index            // of the portal
+	adopted  map[string]string // payments by the number of a receipt that was keyed in for them
 
 	pairs   []pair
+	more    map[int32][]int32 // further documents of the portal, by pair
 	groups  []group
 	groupOf []int32 // of receipts, none for those that are not ours
 	gaps    []gap
+	said    map[*Standing]string // texts of records
 }
 
 type bookKey struct {
@@ -41,12 +40,12 @@ type bookKey struct {
 // Compare finds every difference between the two sides. It reads nothing but its input: the same input gives the same
 // report.
 func Compare(in Input) Report {
-	c := &comparison{in: &in, books: map[bookKey]*Book{}}
+	c := &comparison{in: &in, books: map[bookKey]*Book{}, said: map[*Standing]string{}}
 	c.index()
 	c.match()
 	c.group()
 	for i := range c.pairs {
-		c.document(&c.pairs[i])
+		c.document(int32(i))
 	}
 	for i := range c.groups {
 		c.money(&c.groups[i])
@@ -58,12 +57,14 @@ func Compare(in Input) Report {
 
 func (c *comparison) index() {
 	in := c.in
-	c.byNumber, c.byPortal = make(map[string]int32, len(in.Records)), make(map[string]int32, len(in.Records))
-	c.byID, c.adopted = map[string]int32{}, map[string]string{}
+	number := func(i int32) string { return in.Records[i].Number }
+	c.byNumber, c.byID = newIndex(len(in.Records), number), newIndex(len(in.Portal.Payments), number)
+	c.byPortal = newIndex(len(in.Records), func(i int32) string { return in.Records[i].PortalID })
+	c.adopted = map[string]string{}
 	for i := range in.Records {
 		r := &in.Records[i]
 		if r.Kind == billing.KindPayment {
-			c.byID[r.Number] = int32(i)
+			c.byID.put(int32(i))
 			for _, x := range r.Receipts {
 				if x.Adopted {
 					c.adopted[x.Number] = r.Number
@@ -71,26 +72,22 @@ func (c *comparison) index() {
 			}
 			continue
 		}
-		c.byNumber[r.Number] = int32(i)
+		c.byNumber.put(int32(i))
 		if r.PortalID != "" {
-			c.byPortal[r.PortalID] = int32(i)
+			c.byPortal.put(int32(i))
 		}
 	}
-	c.erp = make(map[string]int32, len(in.ERP.Documents))
-	for i := range in.ERP.Documents {
-		c.erp[in.ERP.Documents[i].Number] = int32(i)
-	}
-	c.payments = make(map[string]int32, len(in.Portal.Payments))
-	for i := range in.Portal.Payments {
-		c.payments[in.Portal.Payments[i].ID] = int32(i)
-	}
+	c.erp = all(in.ERP.Documents, func(d *Document) string { return d.Number })
+	c.payments = all(in.Portal.Payments, func(p *Payment) string { return p.ID })
 }
 
-func lookup[K comparable](m map[K]int32, k K) int32 {
-	if i, ok := m[k]; ok {
-		return i
+// all is an index of all rows.
+func all[T any](rows []T, text func(*T) string) *index {
+	x := newIndex(len(rows), func(i int32) string { return text(&rows[i]) })
+	for i := range rows {
+		x.put(int32(i))
 	}
-	return none
+	return x
 }
 
 func at[T any](rows []T, i int32) *T {
@@ -132,12 +129,12 @@ func (c *comparison) period(d billing.Date) string {
 func (c *comparison) inside(d billing.Date) bool { return d >= c.in.From && d <= c.in.To }
 
 // add notes a difference.
-func (c *comparison) add(d Difference) { c.out = append(c.out, d) }
+func (c *comparison) add(d Difference) { c.out.add(d) }
 
 func (c *comparison) report() Report {
-	r := Report{Company: c.in.Company, From: c.in.From, To: c.in.To, Differences: c.out}
-	for i := range c.out {
-		d := &c.out[i]
+	r := Report{Company: c.in.Company, From: c.in.From, To: c.in.To, Differences: c.out.take()}
+	for i := range r.Differences {
+		d := &r.Differences[i]
 		b := c.book(d.Currency, d.Period)
 		if d.Explained {
 			b.Explained.add(d.Stake, d.Currency)
@@ -145,8 +142,11 @@ func (c *comparison) report() Report {
 			b.Unexplained.add(d.Stake, d.Currency)
 		}
 	}
-	sort.Sort(inOrder(c.out))
+	sort.Sort(inOrder(r.Differences))
 	for _, b := range c.books {
+		for _, s := range b.sums() {
+			s.settle(b.Currency)
+		}
 		b.DocumentsGap = b.Posted.Amount.Sub(b.Portal.Amount)
 		b.BalancesGap = b.ERPOpen.Amount.Sub(b.PortalOpen.Amount)
 		b.MoneyGap = b.Receipts.Amount.Sub(b.Payments.Amount.Sub(b.GoneBack.Amount))

@@ -14,7 +14,6 @@ type pair struct {
 	portal    int32
 	rec       int32
 	certainty int8 // of the match
-	more      []int32
 }
 
 // How certain a document of the portal is the ERP's with a number.
@@ -27,14 +26,13 @@ const (
 
 // owner is the ERP's number of a portal document. others says that it is another company's of the same account.
 func (c *comparison) owner(p *Document) (number string, certainty int8, others bool) {
-	if r := c.record(lookup(c.byPortal, p.ID)); r != nil {
+	if r := c.record(c.byPortal.find(p.ID)); r != nil {
 		return r.Number, byRecord, false
 	}
 	if company, number, ok := strings.Cut(p.Owner, "/"); ok {
-		return number, byMetadata, company != c.in.Settings.Q360Company
+		return cmp.Or(number, p.Number), byMetadata, company != c.in.Settings.Q360Company
 	}
-	_, inERP := c.erp[p.Number]
-	if _, known := c.byNumber[p.Number]; known || inERP {
+	if c.byNumber.has(p.Number) || c.erp.has(p.Number) {
 		return p.Number, byItself, false
 	}
 	return "", isForeign, false
@@ -42,10 +40,10 @@ func (c *comparison) owner(p *Document) (number string, certainty int8, others b
 
 // match finds what belongs together. What is outside of the compared time on the side that has it is left out.
 func (c *comparison) match() {
-	c.pairs = make([]pair, len(c.in.ERP.Documents), len(c.in.ERP.Documents)+16)
+	c.pairs, c.more = make([]pair, len(c.in.ERP.Documents), len(c.in.ERP.Documents)+16), map[int32][]int32{}
 	for i := range c.in.ERP.Documents {
 		n := c.in.ERP.Documents[i].Number
-		c.pairs[i] = pair{number: n, erp: int32(i), portal: none, rec: lookup(c.byNumber, n)}
+		c.pairs[i] = pair{number: n, erp: int32(i), portal: none, rec: c.byNumber.find(n)}
 	}
 	lone := map[string]int32{}
 	for i := range c.in.Portal.Documents {
@@ -61,34 +59,36 @@ func (c *comparison) match() {
 			}
 			continue
 		}
-		k := lookup(c.erp, number)
+		k := c.erp.find(number)
 		if k == none {
-			if k = lookup(lone, number); k == none {
+			var have bool
+			if k, have = lone[number]; !have {
 				if !c.compared(p) {
 					continue
 				}
 				k = int32(len(c.pairs))
 				lone[number] = k
-				c.pairs = append(c.pairs, pair{number: number, erp: none, portal: none, rec: lookup(c.byNumber, number)})
+				c.pairs = append(c.pairs, pair{number: number, erp: none, portal: none, rec: c.byNumber.find(number)})
 			}
 		}
-		c.assign(&c.pairs[k], int32(i), certainty)
+		c.assign(k, int32(i), certainty)
 	}
 }
 
 // assign gives a pair its portal document: the most certain one, and of equals the one that counts.
-func (c *comparison) assign(x *pair, i int32, certainty int8) {
+func (c *comparison) assign(k, i int32, certainty int8) {
+	x := &c.pairs[k]
 	if x.portal == none {
 		x.portal, x.certainty = i, certainty
 		return
 	}
 	have, p := &c.in.Portal.Documents[x.portal], &c.in.Portal.Documents[i]
 	if certainty > x.certainty || certainty == x.certainty && have.Voided && !p.Voided {
-		x.more = append(x.more, x.portal)
+		c.more[k] = append(c.more[k], x.portal)
 		x.portal, x.certainty = i, certainty
 		return
 	}
-	x.more = append(x.more, i)
+	c.more[k] = append(c.more[k], i)
 }
 
 // compared reports whether a document belongs to the compared time.
@@ -97,7 +97,8 @@ func (c *comparison) compared(d *Document) bool {
 }
 
 // document compares the two sides of one document.
-func (c *comparison) document(x *pair) {
+func (c *comparison) document(k int32) {
+	x := &c.pairs[k]
 	e, p, rec := at(c.in.ERP.Documents, x.erp), at(c.in.Portal.Documents, x.portal), c.record(x.rec)
 	if !c.wanted(e, p) {
 		return
@@ -114,7 +115,7 @@ func (c *comparison) document(x *pair) {
 			b.CreditsPortal.add(p.Total, p.Currency)
 		}
 	}
-	for _, i := range x.more {
+	for _, i := range c.more[k] {
 		c.several(x, &c.in.Portal.Documents[i], period)
 	}
 	switch {

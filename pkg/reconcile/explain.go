@@ -39,7 +39,7 @@ func (c *comparison) explain(d *Difference, rec *Record, why, action string) {
 	if rec == nil || rec.done() {
 		return
 	}
-	d.Why = recordText(rec)
+	d.Why = c.recordText(rec)
 	if c.late(rec) {
 		d.Code, d.Action = codeOverdue, c.command("arbridge sync "+rec.Number)
 		d.Why += "; that has been due since " + time.Unix(rec.Due, 0).UTC().Format("2006-01-02 15:04") + " UTC"
@@ -62,16 +62,25 @@ func (c *comparison) command(action string) string {
 	return action
 }
 
-// recordText is what a record says of itself.
-func recordText(rec *Record) string {
-	words := strings.ReplaceAll(string(rec.Status), "_", " ")
-	switch rec.Status {
+// recordText is what a record says of itself; records that say the same share the text.
+func (c *comparison) recordText(rec *Record) string {
+	text, said := c.said[rec.Standing]
+	if !said {
+		text = rec.Standing.text()
+		c.said[rec.Standing] = text
+	}
+	return text
+}
+
+func (s *Standing) text() string {
+	words := strings.ReplaceAll(string(s.Status), "_", " ")
+	switch s.Status {
 	case record.Scheduled, record.Working:
 		words = "is being worked on"
 	case record.Unknown:
 		words = "the answer to a write was lost; it is being looked up"
 	}
-	if text := plan.Text(rec.Reasons); text != "" {
+	if text := plan.Text(s.Reasons); text != "" {
 		return words + ": " + text
 	}
 	return words
@@ -148,11 +157,11 @@ func (c *comparison) plannedPayment(d *Difference, p *Payment) {
 func (c *comparison) paid(p *Payment) map[string]billing.Balance {
 	out := map[string]billing.Balance{}
 	for _, a := range p.Parts {
-		rec := c.record(lookup(c.byPortal, a.InvoiceID))
+		rec := c.record(c.byPortal.find(a.InvoiceID))
 		if a.Type != billing.ApplyInvoice || rec == nil {
 			continue
 		}
-		if e := at(c.in.ERP.Documents, lookup(c.erp, rec.Number)); e != nil {
+		if e := at(c.in.ERP.Documents, c.erp.find(rec.Number)); e != nil {
 			out[a.InvoiceID] = billing.Balance{Number: e.Number, CompanyNo: e.Company, CustomerNo: e.Customer, Currency: e.Currency,
 				Total: money.FromMinor(e.Total, e.Currency), Balance: money.FromMinor(e.Balance, e.Currency), Posted: e.Posted}
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
-	"runtime"
 	"slices"
 	"strconv"
 	"testing"
@@ -14,7 +13,6 @@ import (
 	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/money"
 	"github.com/arbridge/arbridge/pkg/reconcile"
-	"github.com/arbridge/arbridge/pkg/record"
 )
 
 // business is a made-up business in which both sides agree.
@@ -150,50 +148,4 @@ func exactly(t *rapid.T, r reconcile.Report) {
 			t.Fatalf("%s %s: the differences add up to %v, the sums differ by %v", b.Currency, b.Period, got, want)
 		}
 	}
-}
-
-// hundredThousand is a business of documents on both sides, every fiftieth with a difference and every third skipped.
-func hundredThousand(n int) reconcile.Input {
-	in := reconcile.Input{Company: "us", Settings: inStep().Settings, At: now(), From: "2026-01-01", To: "2026-05-20"}
-	for i := range n {
-		number, day := strconv.Itoa(100_000+i), billing.Date("2026-01-01").AddDays(i%120)
-		erpRow := reconcile.Document{Kind: billing.KindInvoice, Number: number, Company: "01", Customer: "C1", Date: day, Currency: money.USD,
-			Total: 10_000, Balance: 10_000, Posted: true}
-		in.ERP.Documents = append(in.ERP.Documents, erpRow)
-		rec := reconcile.Record{Kind: billing.KindInvoice, Number: number, PortalID: "9" + number, Status: record.Synced}
-		row := erpRow
-		row.ID, row.Owner, row.Posted = "9"+number, "01/"+number, false
-		switch {
-		case i%50 == 0:
-			row.Total++
-		case i%3 == 0:
-			rec.Status, rec.PortalID = record.Skipped, ""
-		}
-		in.Records = append(in.Records, rec)
-		if rec.PortalID != "" {
-			in.Portal.Documents = append(in.Portal.Documents, row)
-		}
-	}
-	return in
-}
-
-// BenchmarkCompare tells the time, and the bytes that rows and comparison take, for each document.
-func BenchmarkCompare(b *testing.B) {
-	const n = 100_000
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	in := hundredThousand(n)
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	rows := after.HeapAlloc - before.HeapAlloc
-	b.ReportAllocs()
-	b.ResetTimer()
-	for b.Loop() {
-		if r := reconcile.Compare(in); len(r.Differences) != n/50+(n/3-n/150) {
-			b.Fatalf("%d differences", len(r.Differences))
-		}
-	}
-	b.Logf("%d documents: rows of both sides and records take %d bytes a document", n, rows/n)
-	runtime.KeepAlive(in)
 }

@@ -29,8 +29,7 @@ func (c *comparison) paymentOf(r *Receipt) (string, bool) {
 	if prefix == "" || !ours || id == "" {
 		return "", false
 	}
-	_, paid := c.payments[id]
-	if _, known := c.byID[id]; known || paid {
+	if c.byID.has(id) || c.payments.has(id) {
 		return id, true
 	}
 	if i := strings.LastIndexByte(id, '-'); i > 0 && strings.Trim(id[i+1:], "0123456789") == "" && i+1 < len(id) {
@@ -41,12 +40,12 @@ func (c *comparison) paymentOf(r *Receipt) (string, bool) {
 
 // group puts payments and their receipts together.
 func (c *comparison) group() {
-	of := make(map[string]int32, len(c.in.Portal.Payments))
+	of := newIndex(len(c.in.Portal.Payments), func(i int32) string { return c.groups[i].id })
 	c.groups = make([]group, len(c.in.Portal.Payments))
 	for i := range c.in.Portal.Payments {
 		id := c.in.Portal.Payments[i].ID
-		c.groups[i] = group{id: id, payment: int32(i), rec: lookup(c.byID, id)}
-		of[id] = int32(i)
+		c.groups[i] = group{id: id, payment: int32(i), rec: c.byID.find(id)}
+		of.put(int32(i))
 	}
 	c.groupOf = make([]int32, len(c.in.ERP.Receipts))
 	for i := range c.in.ERP.Receipts {
@@ -55,11 +54,11 @@ func (c *comparison) group() {
 		if !ours {
 			continue
 		}
-		k, ok := of[id]
-		if !ok {
+		k := of.find(id)
+		if k == none {
 			k = int32(len(c.groups))
-			of[id] = k
-			c.groups = append(c.groups, group{id: id, payment: none, rec: lookup(c.byID, id)})
+			c.groups = append(c.groups, group{id: id, payment: none, rec: c.byID.find(id)})
+			of.put(k)
 		}
 		c.groups[k].receipts = append(c.groups[k].receipts, int32(i))
 		c.groupOf[i] = k
@@ -113,7 +112,7 @@ func (c *comparison) money(g *group) {
 	}
 	x.d.Period = c.period(x.d.Date)
 	x.b = c.book(x.d.Currency, x.d.Period)
-	before := len(c.out)
+	before := c.out.n
 	if p != nil {
 		x.count()
 	}
@@ -125,13 +124,13 @@ func (c *comparison) money(g *group) {
 		d.Explained, d.Code, d.Why, d.Stake = true, codeUnchecked, "not compared: "+c.in.NoReceipts, 0
 		c.add(d)
 	}
-	g.differs = len(c.out) > before
+	g.differs = c.out.n > before
 }
 
 // payer is the ERP's number of the customer whose documents a payment pays, as far as our records tell.
 func (c *comparison) payer(p *Payment) string {
 	for _, a := range p.Parts {
-		if rec := c.record(lookup(c.byPortal, a.InvoiceID)); rec != nil && a.InvoiceID != "" {
+		if rec := c.record(c.byPortal.find(a.InvoiceID)); rec != nil && a.InvoiceID != "" {
 			return rec.Customer
 		}
 	}

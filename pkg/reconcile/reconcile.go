@@ -73,7 +73,7 @@ func (r *Reconciler) Run(ctx context.Context, company string, from, to billing.D
 	if in.From > in.To {
 		return Report{}, fmt.Errorf("comparing %s: from %s is after to %s", company, in.From, in.To)
 	}
-	rd := &reader{company: c, ledger: ledger, records: store.Table[record.Record]{Store: r.store, Collection: store.Records}, words: map[string]string{}}
+	rd := &reader{company: c, ledger: ledger, records: store.Table[record.Record]{Store: r.store, Collection: store.Records}, kept: newCopies()}
 	if err := r.lastPoll(ctx, c, &in); err != nil {
 		return Report{}, err
 	}

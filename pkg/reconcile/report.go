@@ -81,11 +81,23 @@ type Difference struct {
 type Sum struct {
 	Count  int
 	Amount money.Money
+	minor  int64 // added and not yet in Amount, in minor units
 }
 
+// add counts a thing. Its amount goes into Amount with the next settle: adding decimals one by one takes memory for each.
 func (s *Sum) add(minor int64, cur money.Currency) {
 	s.Count++
-	s.Amount = s.Amount.Add(money.FromMinor(minor, cur))
+	sum := s.minor + minor
+	if (sum > s.minor) != (minor > 0) && minor != 0 { // more than fits
+		s.settle(cur)
+		sum = minor
+	}
+	s.minor = sum
+}
+
+// settle puts what was added into Amount.
+func (s *Sum) settle(cur money.Currency) {
+	s.Amount, s.minor = s.Amount.Add(money.FromMinor(s.minor, cur)), 0
 }
 
 // Book is one company, currency and period on both sides. Credits count negative in Posted, Qualified and Portal, and are

@@ -44,18 +44,25 @@ type Side struct {
 	Receipts  []Receipt
 }
 
-// Document is an invoice or a credit of one side. Credits are negative on both sides.
-type Document struct {
+// Traits are what many documents of a side have in common; they are kept once.
+type Traits struct {
 	Kind     billing.Kind
-	Number   string
-	ID       string // the portal's id
-	Owner    string // of a portal document: the ERP's company/number in its metadata
-	Company  string // of an ERP document: the ERP's company code
-	Customer string // the ERP's number, or the portal's id
 	Date     billing.Date
 	Currency money.Currency
+	Company  string // of an ERP document: the ERP's company code
 	Method   string // of an ERP document: its payment method
 	Type     string // of an ERP document
+	// Owner says whose a portal document is by its metadata: company/number of the ERP, without a number where that is the
+	// document's own; empty when they do not say.
+	Owner string
+}
+
+// Document is an invoice or a credit of one side. Credits are negative on both sides. Its Traits have to be there.
+type Document struct {
+	*Traits
+	Number   string
+	ID       string // the portal's id
+	Customer string // of an ERP document: the ERP's number
 	Total    int64
 	Balance  int64
 	Modified int64 // Unix seconds, 0 when not known
@@ -108,16 +115,21 @@ type Applied struct {
 	Amount  int64
 }
 
-// Record is what arbridge knows of a document or payment.
-type Record struct {
+// Standing is how a record stands. Records that stand alike share it.
+type Standing struct {
 	Kind     billing.Kind // invoice (credits too) or payment
-	Number   string       // the ERP's number, or the portal's payment id
-	PortalID string
-	Customer string // the ERP's number
 	Status   record.Status
 	Reasons  []plan.Reason
-	Due      int64 // Unix seconds, 0 for none
 	Receipts []record.Receipt
+}
+
+// Record is what arbridge knows of a document or payment. Its Standing has to be there.
+type Record struct {
+	*Standing
+	Number   string // the ERP's number, or the portal's payment id
+	PortalID string
+	Customer string // the ERP's number
+	Due      int64  // Unix seconds, 0 for none
 }
 
 // settled reports whether the payment's money came and stayed, apart from refunds.

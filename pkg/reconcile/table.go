@@ -224,10 +224,11 @@ func title(s string) string {
 	return strings.ToUpper(s[:1]) + plain(s[1:])
 }
 
-// oneLine makes a text safe for a terminal: what a vendor says may hold line ends, tabs or codes.
+// oneLine makes a text safe for a terminal: what a vendor says may hold line ends, tabs, codes, or marks that turn the
+// direction of what follows them.
 func oneLine(s string) string {
 	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return ' '
 		}
 		return r

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"io"
@@ -29,17 +30,14 @@ type ReportLine struct {
 	Notes       []string         `json:"notes,omitempty"`
 }
 
-// NewFile is the JSON form of reports, every difference included.
-func NewFile(reports []Report) File {
+// outline is the JSON form of reports without their differences.
+func outline(reports []Report) File {
 	f := File{Schema: Schema, State: Worst(reports), Reports: []ReportLine{}}
 	for _, r := range reports {
 		line := ReportLine{Company: r.Company, From: r.From, To: r.To, State: r.State(), Unexplained: r.Unexplained(), Stake: texts(r.Stake()),
-			Books: []BookLine{}, Differences: make([]DifferenceLine, len(r.Differences)), Notes: r.Notes}
+			Books: []BookLine{}, Differences: []DifferenceLine{}, Notes: r.Notes}
 		for i := range r.Books {
 			line.Books = append(line.Books, r.Books[i].line())
-		}
-		for i := range r.Differences {
-			line.Differences[i] = r.Differences[i].line()
 		}
 		f.Reports = append(f.Reports, line)
 	}
@@ -60,12 +58,53 @@ func Worst(reports []Report) State {
 	return worst
 }
 
-// WriteJSON writes reports as one indented document.
+// WriteJSON writes reports as one indented document, every difference included. Differences are written one by one: there
+// may be many, and their text would take more memory than the comparison.
 func WriteJSON(w io.Writer, reports []Report) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
+	whole, err := indented(outline(reports), "")
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(w)
+	parts := strings.SplitAfter(whole, "\n      \"differences\": [") // in a text there would be a backslash before the quote
+	for i, part := range parts {
+		out.WriteString(part)
+		if i == len(parts)-1 {
+			break
+		}
+		if err := writeDifferences(out, reports[i].Differences); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+// writeDifferences writes the items of a list. What can not be written is told by the last Flush.
+func writeDifferences(out *bufio.Writer, differences []Difference) error {
+	const margin = "        "
+	for i := range differences {
+		text, err := indented(differences[i].line(), margin)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteString("\n" + margin + strings.TrimSuffix(text, "\n"))
+	}
+	if len(differences) > 0 {
+		out.WriteString("\n      ")
+	}
+	return nil
+}
+
+func indented(v any, margin string) (string, error) {
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
+	enc.SetIndent(margin, "  ")
 	enc.SetEscapeHTML(false)
-	return enc.Encode(NewFile(reports))
+	err := enc.Encode(v)
+	return text.String(), err
 }
 
 // WriteCSV writes one line for each difference, after a line of column names. Texts can not act as formulas in a
@@ -94,10 +133,21 @@ func WriteCSV(w io.Writer, reports []Report) error {
 	return out.Error()
 }
 
-// cell makes a text that would begin a formula a text.
+// cell makes a text that would begin a formula a text, in full width as well, and also where a program that takes another
+// character than the comma for the separator would begin a cell.
 func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
-		return "'" + s
+	const formula, separators = "=+-@＝＋－＠", ";|\t\r\n"
+	var out strings.Builder
+	begins := true
+	for i, r := range s {
+		if i == 0 && strings.ContainsRune(separators, r) {
+			out.WriteByte('\'')
+		}
+		if begins && strings.ContainsRune(formula, r) {
+			out.WriteByte('\'')
+		}
+		out.WriteRune(r)
+		begins = strings.ContainsRune(separators, r) || begins && (r == ' ' || r == '"' || r == '\ufeff')
 	}
-	return s
+	return out.String()
 }

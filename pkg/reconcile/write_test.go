@@ -116,6 +116,13 @@ func TestJSON(t *testing.T) {
 	if r := f.Reports[1]; r.Stake != "19.50 USD" || len(r.Differences) != 3 || r.Differences[0].Amount != "-12.50" || r.Books[1].Posted.Amount != "30.00" {
 		t.Errorf("%+v", r)
 	}
+	var whole bytes.Buffer
+	enc := json.NewEncoder(&whole)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(f); err != nil || whole.String() != out.String() {
+		t.Errorf("%v, the parts are not written as the whole would be:\n%s\n%s", err, out.String(), whole.String())
+	}
 	if strings.Contains(out.String(), "null") {
 		t.Errorf("lists are empty, not null:\n%s", out.String())
 	}
