@@ -29,7 +29,7 @@ func (l List) Print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "COMPANY\tKIND\tNUMBER\tCUSTOMER\tSTATUS\tERP\tPORTAL\tCUR\tUPDATED\tWHY")
 	for _, r := range l.Rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Company, r.Kind, r.Number, r.Customer, plain(string(r.Status)),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Company, r.Kind, oneLine(r.Number), oneLine(r.Customer), plain(string(r.Status)),
 			dash(r.SourceTotal), dash(r.PortalTotal), r.Currency, r.UpdatedAt.Format(shortTime), oneLine(r.Text))
 	}
 	if err := t.Flush(); err != nil {
@@ -45,7 +45,7 @@ func (l List) Print(w io.Writer) error {
 // Print writes each record with its timeline.
 func (s Show) Print(w io.Writer) error {
 	if len(s.Records) == 0 {
-		_, err := fmt.Fprintf(w, "Nothing is known about %s. It may not have been seen yet, or belong to another data folder.\n", s.Number)
+		_, err := fmt.Fprintf(w, "Nothing is known about %s. It may not have been seen yet, or belong to another data folder.\n", oneLine(s.Number))
 		return err
 	}
 	for i, d := range s.Records {
@@ -60,7 +60,7 @@ func (s Show) Print(w io.Writer) error {
 }
 
 func (d Detail) print(w io.Writer) error {
-	fmt.Fprintf(w, "%s %s of %s: %s\n", title(string(d.Kind)), d.Number, d.Company, strings.ToUpper(plain(string(d.Status))))
+	fmt.Fprintf(w, "%s %s of %s: %s\n", title(string(d.Kind)), oneLine(d.Number), d.Company, strings.ToUpper(plain(string(d.Status))))
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
@@ -87,15 +87,16 @@ func (d Detail) print(w io.Writer) error {
 	fmt.Fprintln(w, "  timeline (UTC)")
 	t = tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, e := range d.Timeline {
-		fmt.Fprintf(t, "    %s\t%s\t%s\n", e.At.Format(shortTime), e.What, oneLine(e.Text))
+		fmt.Fprintf(t, "    %s\t%s\t%s\n", e.At.Format(shortTime), oneLine(e.What), oneLine(e.Text))
 	}
 	return t.Flush()
 }
 
-// oneLine makes a text safe for a cell: what a vendor says may hold line ends, tabs, or codes for the terminal.
+// oneLine makes a text safe for a cell: what a vendor says may hold line ends, tabs, codes for the terminal, or marks that turn
+// the direction of what follows them.
 func oneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return ' '
 		}
 		return r

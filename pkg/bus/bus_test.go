@@ -119,17 +119,6 @@ func TestEnvelopesSurvive(t *testing.T) {
 	})
 }
 
-func FuzzDecodePush(f *testing.F) {
-	f.Add(`{"message":{"messageId":"1","data":"eA=="}}`)
-	f.Add(`{"message":null}`)
-	f.Fuzz(func(t *testing.T, body string) {
-		d, err := bus.DecodePush(push(body))
-		if err == nil && d.ID == "" {
-			t.Error("a delivery without an id")
-		}
-	})
-}
-
 func TestAcknowledged(t *testing.T) {
 	acknowledging := []int{102, 200, 201, 202, 204}
 	for status := 100; status < 600; status++ {

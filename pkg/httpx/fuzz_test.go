@@ -1,7 +1,9 @@
 package httpx
 
 import (
+	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 )
@@ -35,6 +37,40 @@ func FuzzAddress(f *testing.F) {
 		}
 		if closed.judge("x:443", address) == nil && (a.IsPrivate() || !a.IsGlobalUnicast()) {
 			t.Errorf("%s may be dialled without a network", address)
+		}
+	})
+}
+
+// FuzzBaseURL: a client is made for an https address, or for one on this machine, without credentials, query or fragment in
+// it; what is refused is told without them; and no redirect of a read leaves the host.
+func FuzzBaseURL(f *testing.F) {
+	for _, s := range []string{"https://api.invoiced.com", "http://127.0.0.1:8080", "http://localhost", "http://example.com", "https://u:hunter2@host", "https://host/?k=hunter2",
+		"https://host/#x", "//host", "ftp://localhost", "https://[::1%25lo]:1", "https://", "https://host/a/../b/", "HTTPS://host", "https:host", "https://ho st"} {
+		f.Add(s, "/next")
+		f.Add(s, "https://evil.example/x")
+	}
+	f.Fuzz(func(t *testing.T, text, location string) {
+		c, err := New(Options{BaseURL: text})
+		if err != nil {
+			if strings.Contains(text, "hunter2@") && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error repeats a password: %v", err)
+			}
+			return
+		}
+		if c.base.Host == "" || c.base.User != nil || c.base.RawQuery != "" || c.base.Scheme != "https" && !loopback(c.base.Hostname()) {
+			t.Errorf("%q is taken", text)
+		}
+		first, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.base.String(), nil)
+		if err != nil {
+			return
+		}
+		next, err := first.URL.Parse(location)
+		if err != nil {
+			return
+		}
+		err = c.opt.HTTP.CheckRedirect(&http.Request{URL: next}, []*http.Request{first})
+		if err == nil && (next.Host != c.base.Host || next.Scheme != c.base.Scheme) {
+			t.Errorf("from %s to %s", c.base, next)
 		}
 	})
 }

@@ -192,6 +192,23 @@ func TestNoWebhooks(t *testing.T) {
 	d.want() // nothing happens at all
 }
 
+// TestNoWebhooksWhereMuchHappens: however many events the gap fill brings in an hour, a portal that sends none itself is an
+// issue.
+func TestNoWebhooksWhereMuchHappens(t *testing.T) {
+	d := newDesk(t)
+	for n := range 150 {
+		d.event(fmt.Sprint("early", n), "gap_fill", record.InboxDone)
+	}
+	d.clock.Advance(2 * time.Hour)
+	for n := range 250 {
+		d.event(fmt.Sprint("late", n), "gap_fill", record.InboxDone)
+	}
+	d.want("webhooks_missing 0")
+	if i := d.find("webhooks_missing"); !i.FirstSeen.Equal(start) {
+		t.Errorf("since %s, want %s", i.FirstSeen, start)
+	}
+}
+
 // TestReconciliations: differences without an explanation are an issue, with their money, until the next reconciliation has
 // none.
 func TestReconciliations(t *testing.T) {

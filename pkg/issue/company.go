@@ -96,26 +96,39 @@ func (t *Tracker) lookEvents(ctx context.Context, found *findings) error {
 // lookWebhooks finds a portal that tells its events when it is asked, and does not send them.
 func (t *Tracker) lookWebhooks(ctx context.Context, found *findings) error {
 	from := found.now.Add(-quietHours * time.Hour)
-	rows, err := t.inbox(ctx, found, "via", "gap_fill", from, 100)
+	rows, err := t.inbox(ctx, found, "via", "gap_fill", from, quietLeast)
 	if err != nil || len(rows) < quietLeast {
 		return err
 	}
-	oldest, newest := rows[len(rows)-1].Value.ReceivedAt, rows[0].Value.ReceivedAt
-	if newest.Sub(oldest.Time) < quietSpan {
-		return nil // one reading brought them all, such as the first
+	// However many there are: one that is older than the newest by the span. Without it one reading brought them all, such as
+	// the first.
+	newest := rows[0].Value.ReceivedAt
+	before, err := t.inboxTo(ctx, found, "via", "gap_fill", from, newest.Add(-quietSpan), 1)
+	if err != nil || len(before) == 0 {
+		return err
 	}
 	if sent, err := t.inbox(ctx, found, "via", "webhook", from, 1); err != nil || len(sent) > 0 {
 		return err
 	}
-	found.cause(CauseWebhooks, oldest.Time, "", companyRemedies[CauseWebhooks])
+	found.cause(CauseWebhooks, before[0].Value.ReceivedAt.Time, "", companyRemedies[CauseWebhooks])
 	return nil
 }
 
 func (t *Tracker) inbox(ctx context.Context, found *findings, field, value string, from time.Time, limit int) ([]store.Row[record.Inbox], error) {
-	return store.Table[record.Inbox]{Store: t.store, Collection: store.Inbox}.Query(ctx, store.Query{
+	return t.inboxTo(ctx, found, field, value, from, time.Time{}, limit)
+}
+
+// inboxTo reads the newest events from a time to another, both included, of which a field has a value. The zero time to is no
+// bound: another process may be ahead of ours.
+func (t *Tracker) inboxTo(ctx context.Context, found *findings, field, value string, from, to time.Time, limit int) ([]store.Row[record.Inbox], error) {
+	q := store.Query{
 		Equal:   []store.Equal{{Field: "company", Value: found.company}, {Field: field, Value: value}},
 		OrderBy: "received_at", Desc: true, From: store.At(from).Text(), Limit: limit,
-	})
+	}
+	if !to.IsZero() {
+		q.UpTo = store.At(to).Text()
+	}
+	return store.Table[record.Inbox]{Store: t.store, Collection: store.Inbox}.Query(ctx, q)
 }
 
 // lookReconciliation finds differences that the last reconciliation could not explain.
@@ -182,9 +195,12 @@ func read[T any](ctx context.Context, t interface {
 // maxDetail bounds what a vendor said, in characters.
 const maxDetail = 300
 
-// OneLine makes a text fit for a cell: what a vendor says may hold line ends, tabs, or codes for the terminal.
+// OneLine makes a text fit for a cell: what a vendor says may hold line ends, tabs, codes for the terminal, or marks that turn
+// the direction of what follows them.
 func OneLine(s string) string {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }), " ")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Bidi_Control, r)
+	}), " ")
 	if r := []rune(s); len(r) > maxDetail {
 		s = string(r[:maxDetail]) + "…"
 	}
