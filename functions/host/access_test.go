@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -168,4 +170,77 @@ func FuzzOperatorRequest(f *testing.F) {
 			t.Errorf("%q was taken for a request", body)
 		}
 	})
+}
+
+// actions are the operator's actions as the code names them.
+func actions(t *testing.T) []string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), "operator.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	ast.Inspect(f, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(spec.Names[0].Name, "Action") {
+			text, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, text)
+		}
+		return true
+	})
+	return out
+}
+
+// TestEveryActionIsGuarded asks for every action that the code knows: without a token, with the viewer's, and by paths that
+// pretend to be what a viewer may ask for. None reaches the desk that way, apart from what only looks; and the operator's
+// token does reach it.
+func TestEveryActionIsGuarded(t *testing.T) {
+	h, dir := guarded(t)
+	tokens := map[server.Role]string{}
+	for _, r := range []server.Role{server.Viewer, server.Operator} {
+		token, err := server.LoadToken(dir, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens[r] = "Bearer " + token
+	}
+	ask := func(path, auth string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8080"+path, strings.NewReader(`{"actor":"dana","company":"mars"}`))
+		r.RemoteAddr = "127.0.0.1:9"
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", auth)
+		rec := httptest.NewRecorder()
+		h.Handler().ServeHTTP(rec, r)
+		return rec
+	}
+	reached := func(rec *httptest.ResponseRecorder) bool {
+		return rec.Header().Get("Content-Type") == "application/json"
+	}
+	all := actions(t)
+	if len(all) < 12 {
+		t.Fatalf("actions %q", all)
+	}
+	for _, action := range all {
+		looks := slices.Contains(looking(), action)
+		if rec := ask("/operator/"+action, ""); rec.Code != http.StatusUnauthorized || reached(rec) {
+			t.Errorf("%s without a token: %d %s", action, rec.Code, rec.Body)
+		}
+		if rec := ask("/operator/"+action, tokens[server.Viewer]); reached(rec) != looks || !looks && rec.Code != http.StatusUnauthorized {
+			t.Errorf("%s as a viewer: %d %s", action, rec.Code, rec.Body)
+		}
+		if rec := ask("/operator/"+action, tokens[server.Operator]); !reached(rec) || strings.Contains(rec.Body.String(), "there is no action") {
+			t.Errorf("%s as an operator: %d %s", action, rec.Code, rec.Body)
+		}
+		if looks {
+			continue
+		}
+		for _, path := range []string{"/operator/dead-letters/../" + action, "/operator/dead-letters/" + action, "/operator//" + action, "/operator/./" + action,
+			"/operator/dead-letters%2F..%2F" + action, "/operator/" + action + "/", "/operator/" + strings.ToUpper(action), "/webhook/../operator/" + action} {
+			if rec := ask(path, tokens[server.Viewer]); reached(rec) {
+				t.Errorf("%s as a viewer reaches the desk: %d %s", path, rec.Code, rec.Body)
+			}
+		}
+	}
 }

@@ -171,9 +171,16 @@ func (h *Host) advance(w http.ResponseWriter, r *http.Request) {
 	server.WriteJSON(w, http.StatusOK, map[string]time.Time{"now": h.opt.TestClock.Now()})
 }
 
-// Run serves on the listener, delivers messages and ticks until ctx ends; then it drains.
+// Run serves on the listener, delivers messages and ticks until ctx ends; then it drains. What waits for a vendor then gives
+// up; only a call that is not answered in time is cut off, which is an error.
 func (h *Host) Run(ctx context.Context, l net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
+	defer h.p.Hurry(false)
+	g.Go(func() error {
+		<-ctx.Done()
+		h.p.Hurry(true)
+		return nil
+	})
 	g.Go(func() error { return h.p.Queue.Run(ctx) })
 	g.Go(func() error { return h.p.Engine.Announce(ctx) })
 	g.Go(func() error { return server.ServeListener(ctx, l, h.handler) })

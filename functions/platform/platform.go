@@ -78,7 +78,7 @@ func Open(ctx context.Context, cfg *config.Config, opt Options) (*Platform, erro
 	if opt.Telemetry == nil {
 		opt.Telemetry = new(telemetry.Telemetry)
 	}
-	p := &Platform{Config: cfg, Clock: opt.Clock, Log: opt.Logger, Telemetry: opt.Telemetry}
+	p := &Platform{Config: cfg, Clock: newHurried(opt.Clock), Log: opt.Logger, Telemetry: opt.Telemetry}
 	var err error
 	if cfg.Deployment.Cloud.Configured() {
 		err = p.openCloud(ctx, cfg.Deployment.Cloud)

@@ -259,6 +259,9 @@ func TestServerHasTimeLimits(t *testing.T) {
 			t.Errorf("no limit for %s", name)
 		}
 	}
+	if s.WriteTimeout <= MaxTimeout { // the answer of a handler that took its time could not be written
+		t.Errorf("an answer is cut off after %s, and a handler may take %s", s.WriteTimeout, MaxTimeout)
+	}
 	if s.MaxHeaderBytes <= 0 || s.ErrorLog == nil || s.BaseContext == nil {
 		t.Error("header size, error log or base context is left to the default")
 	}

@@ -40,14 +40,14 @@ func ServeListener(ctx context.Context, l net.Listener, h http.Handler) error {
 	return nil
 }
 
-// newServer has time limits for everything a client could otherwise hold open. The write limit is above the deadline of
-// any handler, so that a handler ends by its context and not by a cut connection.
+// newServer has time limits for everything a client could otherwise hold open. The write limit is above the longest time
+// that Wrap gives a handler, so that a handler ends by its context and not by a connection on which it can not answer.
 func newServer(ctx context.Context, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
-		WriteTimeout:      10 * time.Minute,
+		WriteTimeout:      MaxTimeout + time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		// Values of ctx, not its end: Shutdown, not a cancelled context, decides how long requests may go on.

@@ -20,13 +20,16 @@ import (
 // Options of Wrap. Zero values take the defaults named.
 type Options struct {
 	MaxBody int64         // bytes of a request's body, 1 MiB
-	Timeout time.Duration // until the request's context ends, 60 s
+	Timeout time.Duration // until the request's context ends, 60 s, at most MaxTimeout
 	Logger  *slog.Logger  // none
 	Clock   clock.Clock   // System; measures how long a request takes
 	Drain   *Drain        // none: requests are neither counted nor turned away
 	Meter   meter.Meter   // counts requests; none
 	Observe Observer      // none
 }
+
+// MaxTimeout is the longest time that a request may take. It is above that of every handler.
+const MaxTimeout = 30 * time.Minute
 
 // Observer is told of every request, such as a tracer.
 type Observer interface {
@@ -50,6 +53,7 @@ func (o Options) withDefaults() Options {
 	if o.Timeout <= 0 {
 		o.Timeout = 60 * time.Second
 	}
+	o.Timeout = min(o.Timeout, MaxTimeout)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
