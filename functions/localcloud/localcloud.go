@@ -142,6 +142,15 @@ func (c *Cloud) Deploy(config string) {
 // Service returns a function's service.
 func (c *Cloud) Service(function string) *Service { return c.services[function] }
 
+// Serving counts the requests that the services have not answered yet.
+func (c *Cloud) Serving() int {
+	n := int64(0)
+	for _, s := range c.services {
+		n += s.serving.Load()
+	}
+	return int(n)
+}
+
 // Tick publishes a tick for everything, as the scheduler's job does.
 func (c *Cloud) Tick(ctx context.Context) error {
 	p := c.pubsub.Publisher(bus.TopicTicks)

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,11 +29,13 @@ type Service struct {
 	URL  string
 	Name string
 
-	cloud  *Cloud
-	config string
-	mu     sync.Mutex
-	now    *instance
-	number int
+	cloud    *Cloud
+	config   string
+	mu       sync.Mutex
+	now      *instance
+	starting bool // there is none, and there will be one
+	number   int
+	serving  atomic.Int64
 }
 
 // instance is a process that serves a function.
@@ -60,6 +63,8 @@ func newService(c *Cloud, name string) *Service {
 // instance that is there now. The emulator sends no tokens; here it gets the one that the real push would carry, after
 // Cloud Run has verified it and removed its signature (gcp-go-stack 5.2).
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.serving.Add(1)
+	defer s.serving.Add(-1)
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -69,9 +74,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.Name != "webhook" {
 		r.Header.Set("Authorization", "Bearer "+pushToken(clock.System{}.Now()))
 	}
-	s.mu.Lock()
-	in := s.now
-	s.mu.Unlock()
+	in := s.instance(r.Context())
 	if in == nil {
 		http.Error(w, "no instance", http.StatusServiceUnavailable)
 		return
@@ -87,6 +90,18 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			c.DeliveredBytes += max(1000, int64(len(body)))
 		}
 	})
+}
+
+// instance is the instance that is there now. While one is being started requests wait for it, as Cloud Run has them wait.
+func (s *Service) instance(ctx context.Context) *instance {
+	for {
+		s.mu.Lock()
+		in, starting := s.now, s.starting
+		s.mu.Unlock()
+		if in != nil || !starting || (clock.System{}).Sleep(ctx, 5*time.Millisecond) != nil {
+			return in
+		}
+	}
 }
 
 func pushToken(now time.Time) string {
@@ -128,6 +143,36 @@ func (s *Service) Replace() error {
 	s.now = next
 	s.mu.Unlock()
 	return s.terminate(old)
+}
+
+// Kill ends the instance with SIGKILL while its requests are being served, as a crash does; those get an error. Then it
+// starts another one. between is called when the old one is gone and the new one not there yet.
+func (s *Service) Kill(between func() error) error {
+	s.mu.Lock()
+	old := s.now
+	s.now, s.starting = nil, true
+	s.mu.Unlock()
+	err := old.cmd.Process.Kill()
+	if err == nil {
+		<-old.ended // with the error that it was killed
+		s.used(old)
+		err = between()
+	}
+	var next *instance
+	if err == nil {
+		next, err = s.start()
+	}
+	s.mu.Lock()
+	s.now, s.starting = next, false
+	s.mu.Unlock()
+	return err
+}
+
+// used adds up the time that an instance that ended has used.
+func (s *Service) used(in *instance) {
+	if state := in.cmd.ProcessState; state != nil {
+		s.cloud.Count.add(func(c *Counts) { c.CPUMillis += (state.UserTime() + state.SystemTime()).Milliseconds() })
+	}
 }
 
 func (s *Service) stop() {
@@ -200,9 +245,7 @@ func (s *Service) terminate(in *instance) error {
 	case <-late.Done():
 		err = errors.Join(fmt.Errorf("still there %s after SIGTERM", termLimit), in.cmd.Process.Kill(), <-in.ended)
 	}
-	if state := in.cmd.ProcessState; state != nil {
-		s.cloud.Count.add(func(c *Counts) { c.CPUMillis += (state.UserTime() + state.SystemTime()).Milliseconds() })
-	}
+	s.used(in)
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, in.tail())
 	}
