@@ -455,9 +455,17 @@ func definite(err error) bool {
 	return false
 }
 
-// removeFile removes an uploaded file that its document did not take, so that nothing is left over (invoiced-api 8).
+// removeFile removes an uploaded file that its document did not take, so that nothing is left over (invoiced-api 8). That it was
+// stored is taken back first: a file that is gone and counts as stored would be attached again, for ever.
 func (e *Engine) removeFile(ctx context.Context, w *work, files connector.Files, upload plan.Step, id string) error {
-	_, err := e.perform(ctx, w.c, w, effect{
+	entry, err := e.journal.Get(ctx, journalKey(w.c, upload.Key))
+	if err == nil && entry != nil {
+		err = e.journal.Refuse(ctx, entry, errors.New("removed again: the document did not take it"))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = e.perform(ctx, w.c, w, effect{
 		vendor: vendorPortal, step: plan.RemoveFile(w.rec.SourceID, id), record: w.rec.ID(), checks: e.opt.DocumentChecks,
 		call: func(ctx context.Context) (string, error) {
 			err := files.DeleteFile(ctx, id)
@@ -470,11 +478,6 @@ func (e *Engine) removeFile(ctx context.Context, w *work, files connector.Files,
 	})
 	if err != nil {
 		e.log.WarnContext(ctx, "file not removed; nobody sees it", "company", w.c.ID, "source_id", w.rec.SourceID, "dest_id", id, "error", err)
-		return nil
 	}
-	entry, err := e.journal.Get(ctx, journalKey(w.c, upload.Key))
-	if err != nil || entry == nil {
-		return err
-	}
-	return e.journal.Refuse(ctx, entry, errors.New("removed again: the document did not take it"))
+	return nil
 }

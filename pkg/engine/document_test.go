@@ -335,9 +335,17 @@ func TestRefusedAttachmentLeavesNoFile(t *testing.T) {
 	f.bill()
 	f.ERP.PutFile("1", file("D1", 0), pdf("one"))
 	f.Portal.Fail(enginetest.Fault{Method: "Attach", Nth: 1, Class: connector.ClassInvalid})
+	f.Portal.Fail(enginetest.Fault{Method: "DeleteFile", Nth: 1, Hook: func() { // should it be gone, and we too, it must not count as stored
+		if e := f.entry(plan.Upload("1", plan.Attachment{SHA256: f.Record(billing.KindDocument, "1").Attachment.SHA256}).Key); e.State != journal.Refused {
+			t.Errorf("the upload is %s when its file is removed", e.State)
+		}
+	}})
 	f.tick()
 	f.want(billing.KindInvoice, "1", record.Synced, "")
 	f.want(billing.KindDocument, "1", record.Attention, plan.VendorRefused)
+	if n := f.Portal.Count("DeleteFile"); n != 1 {
+		t.Errorf("%d removals", n)
+	}
 	if n := f.Portal.Stored(); n != 0 {
 		t.Errorf("%d files are left over in the portal", n)
 	}

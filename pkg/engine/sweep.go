@@ -13,6 +13,7 @@ import (
 	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/bus"
 	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/journal"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/store"
@@ -57,7 +58,53 @@ func (e *Engine) Sweep(ctx context.Context, company string) error {
 		due = append(due, &rec)
 	}
 	e.announce(ctx, due...)
-	return errors.Join(e.sweepInbox(ctx, company, now), e.purge(ctx, now))
+	return errors.Join(e.sweepInbox(ctx, company, now), e.reap(ctx, company, now), e.purge(ctx, now))
+}
+
+const (
+	// reapAfter is how long after its look-up was due an open effect is taken for one that nobody looks up any more.
+	reapAfter = 6 * time.Hour
+	// dropAfter is how long after it was sent such an effect is let go, unless it made something.
+	dropAfter = 24 * time.Hour
+)
+
+// reap sees to effects that are open and that nobody looks up any more: what asked for them was changed meanwhile, or a store
+// that failed kept them from being closed. Money is left alone: its payment is looked at until it is clear, or a person's.
+func (e *Engine) reap(ctx context.Context, company string, now time.Time) error {
+	entries, err := e.journal.Overdue(ctx, company, now.Add(-reapAfter))
+	if err != nil {
+		return err
+	}
+	for i := range entries {
+		if entries[i].Kind == string(billing.KindReceipt) {
+			continue
+		}
+		if err := e.reapOne(ctx, &entries[i], now); err != nil && !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return nil
+}
+
+// reapOne lets an effect go, or has its record looked at again, which closes it.
+func (e *Engine) reapOne(ctx context.Context, entry *journal.Entry, now time.Time) error {
+	rec, version, err := e.records.Get(ctx, entry.Record)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	creates := begunDocument(entry) || entry.Kind == string(billing.KindCustomer) || entry.Kind == string(billing.KindCredit)
+	switch {
+	case err != nil || !creates && entry.StartedAt.Before(now.Add(-dropAfter)):
+		return e.journal.Refuse(ctx, entry, errors.New("nothing asks for it any more"))
+	case rec.LeaseOwner != "" || !rec.DueAt.IsZero() || rec.Status == record.Ignored:
+		return nil // it is looked at anyway, or never
+	}
+	rec.DueAt, rec.Attempts = store.At(now), max(1, rec.Attempts)
+	if _, err := e.records.Update(ctx, entry.Record, rec, version); err != nil {
+		return err
+	}
+	e.announce(ctx, &rec)
+	return e.journal.Lose(ctx, entry, nil, now)
 }
 
 // purgeLimit bounds what one sweep removes; the next goes on.

@@ -73,9 +73,14 @@ func (e *Engine) held(owner string, until store.Time, now time.Time) bool {
 	return owner != "" && until.After(now) && (!e.opt.Exclusive || owner == e.opt.Owner)
 }
 
-// guard is a write that renews the lease and fails if it was lost; it is batched with whatever must not happen without it.
+// guard is a write that renews the lease and fails if it was lost; it is batched with whatever must not happen without it. A
+// lease that ran out long ago is lost even if nobody took it: what was read under it is too old to act on.
 func (w *work) guard() (store.Write, error) {
-	w.rec.LeaseUntil = store.At(w.e.clock.Now().Add(w.e.opt.Lease))
+	now := w.e.clock.Now()
+	if now.After(w.rec.LeaseUntil.Add(w.e.opt.SourceFresh)) {
+		return store.Write{}, errLost
+	}
+	w.rec.LeaseUntil = store.At(now.Add(w.e.opt.Lease))
 	w.rec.DueAt = w.rec.LeaseUntil
 	return w.e.records.Write(w.rec.ID(), w.rec, store.IfVersion, w.version)
 }
@@ -133,8 +138,7 @@ func (w *work) finish(ctx context.Context, set func(*record.Record)) error {
 		set(&rec)
 		now := w.e.clock.Now()
 		rec.UpdatedAt = store.At(now)
-		again := rec.Seen != w.seen
-		again = again || w.news
+		again := rec.Seen != w.seen || w.news
 		if again {
 			rec.DueAt = store.At(now)
 		}

@@ -171,6 +171,33 @@ func (j *Journal) OfRecord(ctx context.Context, record string) ([]Entry, error) 
 	return out, nil
 }
 
+// Overdue lists the effects of a company that are open, and whose look-up was due at or before a time.
+func (j *Journal) Overdue(ctx context.Context, company string, before time.Time) ([]Entry, error) {
+	var out []Entry
+	for _, state := range []State{Unknown, Started} {
+		const page = 200
+		query := store.Query{Equal: []store.Equal{{Field: "state", Value: string(state)}}, OrderBy: "check_at", UpTo: store.At(before).Text(), Limit: page}
+		for {
+			rows, err := j.table.Query(ctx, query)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range rows {
+				if r.Value.Company == company {
+					r.Value.version = r.Version
+					out = append(out, r.Value)
+				}
+			}
+			if len(rows) < page {
+				break
+			}
+			last := rows[page-1]
+			query.After = store.Position{Value: last.Value.CheckAt.Text(), ID: last.ID}
+		}
+	}
+	return out, nil
+}
+
 // Forget drops the vendor's words from the effects of a record that the vendor refused at or before a time, and says how
 // many it changed. What decides stays for ever: key, state, digest, amounts, ids and times. An effect that may have happened
 // keeps everything, and so does one that somebody changes at the same moment.

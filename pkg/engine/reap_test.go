@@ -1,0 +1,80 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/arbridge/arbridge/pkg/billing"
+	"github.com/arbridge/arbridge/pkg/engine"
+	"github.com/arbridge/arbridge/pkg/engine/enginetest"
+	"github.com/arbridge/arbridge/pkg/journal"
+	"github.com/arbridge/arbridge/pkg/plan"
+	"github.com/arbridge/arbridge/pkg/record"
+)
+
+// leave puts an effect into the journal that was sent, and that nobody looks up.
+func (f *fixture) leave(key, rec string, kind billing.Kind) {
+	f.t.Helper()
+	j := journal.New(f.Store, f.Clock)
+	e, err := j.Intend(f.t.Context(), journal.Entry{Key: "us/" + key, Company: "us", Record: rec, Vendor: "invoiced", Op: string(plan.OpUpdate), Kind: string(kind)})
+	if err == nil {
+		_, err = j.Start(f.t.Context(), e)
+	}
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// TestReap: an effect that nobody looks up any more does not stay open for ever. Money does, for a person to see.
+func TestReap(t *testing.T) {
+	f := synced(t, "1", "2")
+	if _, err := f.e.Ignore(t.Context(), dana, engine.Target{Number: "2"}); err != nil {
+		t.Fatal(err)
+	}
+	f.leave("lost/1", record.ID("us", billing.KindInvoice, "1"), billing.KindActivity)
+	f.leave("lost/2", record.ID("us", billing.KindInvoice, "2"), billing.KindActivity)
+	f.leave("lost/3", record.ID("us", billing.KindInvoice, "3"), billing.KindInvoice)
+	f.leave("lost/4", record.ID("us", billing.KindPayment, "9"), billing.KindReceipt)
+	states := func() (out [4]journal.State) {
+		for i, key := range []string{"lost/1", "lost/2", "lost/3", "lost/4"} {
+			out[i] = f.entry(key).State
+		}
+		return out
+	}
+	f.run(5 * time.Hour)
+	if got := states(); got != [4]journal.State{journal.Started, journal.Started, journal.Started, journal.Started} {
+		t.Fatalf("too soon: %v", got)
+	}
+	f.run(2 * time.Hour)
+	if got := states(); got != [4]journal.State{journal.Done, journal.Started, journal.Refused, journal.Started} {
+		t.Fatalf("after hours: %v", got)
+	}
+	f.run(18 * time.Hour)
+	if got := states(); got != [4]journal.State{journal.Done, journal.Refused, journal.Refused, journal.Started} {
+		t.Fatalf("after a day: %v", got)
+	}
+	f.want(billing.KindInvoice, "1", record.Synced, "")
+	if n := f.Portal.Writes(); n != 0 {
+		t.Errorf("%d writes", n)
+	}
+}
+
+// TestSleeper: a worker that slept for long begins nothing with what it read before, even if nobody took its lease.
+func TestSleeper(t *testing.T) {
+	f := synced(t, "0")
+	f.ERP.PutInvoices(enginetest.Invoice("1", "C1"))
+	if _, err := f.e.Poll(t.Context(), "us"); err != nil {
+		t.Fatal(err)
+	}
+	f.Bus.Lose()
+	f.Portal.Fail(enginetest.Fault{Method: "FindDocuments", Nth: 1, Hook: func() { f.Clock.Advance(40 * time.Minute) }})
+	f.sync(billing.KindInvoice, "1")
+	if n := f.Portal.Count("CreateDocument"); n != 0 {
+		t.Fatalf("%d creations by the sleeper", n)
+	}
+	f.run(5 * time.Minute)
+	f.want(billing.KindInvoice, "1", record.Synced, "")
+	if n := f.Portal.Count("CreateDocument"); n != 1 {
+		t.Errorf("%d creations", n)
+	}
+}
