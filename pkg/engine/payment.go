@@ -81,7 +81,7 @@ func (e *Engine) receivePayment(ctx context.Context, w *work, in plan.PaymentInp
 	}
 	release, err := e.leaseAll(ctx, cover.leases())
 	if errors.Is(err, errBusy) { // another receipt of the customer is being posted; its balances are about to change
-		return w.park(ctx, record.Scheduled, 2*time.Second)
+		return w.comeBack(ctx, 2*time.Second)
 	}
 	if err != nil {
 		return err

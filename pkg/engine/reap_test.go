@@ -78,3 +78,27 @@ func TestSleeper(t *testing.T) {
 		t.Errorf("%d creations", n)
 	}
 }
+
+// TestPaymentsOfACustomerTakeTurns: a payment that waits for another one of its customer says all the while what it said before.
+func TestPaymentsOfACustomerTakeTurns(t *testing.T) {
+	f := synced(t, "1", "2")
+	first := f.pays("1", "120") // more than is owed
+	f.hook(first)
+	f.want(billing.KindPayment, first.ObjectID, record.Attention, plan.Overpayment)
+	second := f.pays("2", "107")
+	other := f.Start()
+	f.ERP.Fail(enginetest.Fault{Method: "CreateReceipt", Nth: 1, Hook: func() {
+		task := engine.Task{Company: "us", Kind: billing.KindPayment, ID: first.ObjectID}
+		if err := other.Sync(t.Context(), task); err != nil {
+			t.Error(err)
+		}
+		if r := f.want(billing.KindPayment, first.ObjectID, record.Attention, plan.Overpayment); f.due(r) > time.Minute {
+			t.Errorf("it is looked at again after %s", f.due(r))
+		}
+	}})
+	f.hook(second)
+	f.want(billing.KindPayment, second.ObjectID, record.Synced, "")
+	if f.ERP.Count("CreateReceipt") != 1 {
+		t.Error("the second payment was not posted")
+	}
+}

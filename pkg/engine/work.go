@@ -189,6 +189,22 @@ func (w *work) park(ctx context.Context, s record.Status, due time.Duration, rea
 	})
 }
 
+// comeBack ends the work for a moment. The record says what it said before: that it needs a person, or that an answer was lost.
+func (w *work) comeBack(ctx context.Context, after time.Duration) error {
+	return w.finish(ctx, func(r *record.Record) {
+		switch w.was {
+		case record.Attention, record.Waiting, record.Unknown:
+			r.Status = w.was
+		case record.Working:
+			r.Attempts = max(1, r.Attempts)
+			fallthrough
+		default:
+			r.Set(record.Scheduled, nil)
+		}
+		r.DueAt = store.At(w.e.clock.Now().Add(after))
+	})
+}
+
 // fail ends the work after an error, by its class. It returns an error only when even that can not be stored.
 func (w *work) fail(ctx context.Context, vendor string, err error) error {
 	if errors.Is(err, errLost) {

@@ -184,9 +184,22 @@ func (f facts) unpostedThere(e erpDocument, rec record.Record, bad reporter) {
 	switch {
 	case e.hasty && rec.Settled(): // the feed's page may have been lost and read again without it (features F18)
 	case e.balance.IsZero() && rec.Settled(): // the feed compares what is open in the ERP (features F18)
+	case f.paymentTells(e.number):
 	case !has(rec, plan.NoLongerPosted, plan.GoneInERP, plan.GoneWhenPaid, plan.GoneVoided):
 		bad(oneDocument, "%s is no longer posted, in the portal, and nobody is told: %s, %s", e.number, rec.Status, rec.Summary)
 	}
+}
+
+// paymentTells reports whether a person is told of a document by a payment of it that can not be posted.
+func (f facts) paymentTells(number string) bool {
+	for _, r := range f.records {
+		for _, why := range r.Reasons {
+			if r.Status == record.Attention && why.Code == plan.InvoiceUnposted && why.Params["invoice"] == number {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // paidAlready is a document that was changed in the ERP when it was paid in the portal: a person is told.
