@@ -11,6 +11,8 @@ DATA ?= .data/run
 DEMO_DATA ?= .data/demo
 KILLS ?= 200
 KILL_INVOICES ?= 10000
+CLOUD_KILLS ?= 24
+CLOUD_KILL_INVOICES ?= 1000
 IMAGE ?= ko.local/arbridge
 TAG ?= dev
 SBOM ?= $(BUILD)/sbom
@@ -43,7 +45,7 @@ sim: build ## Simulate 2,000 seeds of the whole system with faults; print how of
 	@exec $(BUILD)/arbridge sim run --seeds 2000
 
 .PHONY: sim-crash
-sim-crash: ## Crash a process at every boundary of each workflow, and at pairs of them while a receipt is posted
+sim-crash: ## Crash a process at every boundary of each workflow, and at every pair of them while a receipt is posted
 	ARBRIDGE_CRASH_STEP=1 $(GO) test ./pkg/simulation -run 'Crash' -count=1 -v -timeout 60m
 
 .PHONY: sim-bugs
@@ -61,6 +63,11 @@ test-cloud: ## Run the main job as on Google Cloud: one process per function, th
 .PHONY: test-kill
 test-kill: ## Kill the server KILLS times (200) during a backfill of KILL_INVOICES (10000) and under webhooks, and compare the books
 	ARBRIDGE_KILLS=$(KILLS) ARBRIDGE_KILL_INVOICES=$(KILL_INVOICES) $(GO) test ./functions/demo -run 'TestKillsOfTheServer$$' -count=1 -v -timeout 60m
+
+.PHONY: test-kill-cloud
+test-kill-cloud: ## Kill the services CLOUD_KILLS times (24) on the Firestore and Pub/Sub emulators; needs Java and their jars
+	REQUIRE_EMULATORS=1 ARBRIDGE_KILLS_FIRESTORE=$(CLOUD_KILLS) ARBRIDGE_KILL_FIRESTORE_INVOICES=$(CLOUD_KILL_INVOICES) \
+		$(GO) test ./functions/demo -run 'TestKillsOnFirestore$$' -count=1 -v -timeout 30m
 
 .PHONY: check
 check: check-generated check-format check-static check-licences ## Run everything CI runs: generated files, format, static analysis, race tests
