@@ -102,3 +102,45 @@ func TestPaymentsOfACustomerTakeTurns(t *testing.T) {
 		t.Error("the second payment was not posted")
 	}
 }
+
+// TestReceiptListsThatAreBehind: a list that does not show a receipt yet is no reason to tell a person, nor to post it again.
+func TestReceiptListsThatAreBehind(t *testing.T) {
+	f := synced(t, "1", "2")
+	ev := f.pays("1", "107")
+	f.ERP.Behind(3) // two searches before it is posted, and the one after
+	f.hook(ev)
+	r := f.want(billing.KindPayment, ev.ObjectID, record.Unknown, plan.OutcomeUnknown)
+	if d := f.due(r); d < 15*time.Minute || d > 25*time.Minute {
+		t.Errorf("it is looked at again after %s", d)
+	}
+	f.run(30 * time.Minute)
+	f.want(billing.KindPayment, ev.ObjectID, record.Synced, "")
+	f.receipts("107.00 application:1:107.00")
+	f.noOpenEffects()
+
+	second := f.pays("2", "107")
+	f.ERP.Behind(1000) // it never shows it
+	f.hook(second)
+	f.run(3 * time.Hour)
+	if r := f.Record(billing.KindPayment, second.ObjectID); r.Status != record.Attention {
+		t.Errorf("a receipt that is nowhere is %s", r.Status)
+	}
+}
+
+// TestVoidedWhileTheListIsBehind: a payment that is taken back after it was posted is told, even if the ERP does not show its
+// receipt yet.
+func TestVoidedWhileTheListIsBehind(t *testing.T) {
+	f := synced(t, "1")
+	ev := f.pays("1", "107")
+	f.ERP.Behind(5)
+	f.hook(ev)
+	f.want(billing.KindPayment, ev.ObjectID, record.Unknown, plan.OutcomeUnknown)
+	f.hook(f.Portal.Void(ev.ObjectID))
+	f.run(40 * time.Minute)
+	r := f.want(billing.KindPayment, ev.ObjectID, record.Reversed, plan.ReversedAfter)
+	if len(r.Receipts) != 1 {
+		t.Errorf("the receipt is not named: %+v", r)
+	}
+	f.receipts("107.00 application:1:107.00")
+	f.noOpenEffects()
+}

@@ -466,11 +466,21 @@ func readOnly(err error) error {
 	return err
 }
 
-// verifyReceipt checks that the ERP has exactly one receipt with the reference and that it is what was sent.
+// verifyReceipt checks that the ERP has exactly one receipt with the reference and that it is what was sent. A list that does
+// not show one that was just posted may be behind: it is asked again when it is believed.
 func (e *Engine) verifyReceipt(ctx context.Context, w *work, r billing.Receipt, number string) (string, *plan.Reason, error) {
 	found, err := w.c.ERP.FindReceipts(ctx, r.Reference)
 	if err != nil {
 		return "", nil, err
+	}
+	if len(found) == 0 {
+		entry, err := e.journal.Get(ctx, journalKey(w.c, plan.ReceiptKey(r.Reference)))
+		if err != nil {
+			return "", nil, err
+		}
+		if entry != nil && e.clock.Now().Before(entry.StartedAt.Add(e.settled())) {
+			return "", nil, openError{entry.StartedAt.Add(e.settled())}
+		}
 	}
 	if reason := plan.Verify(r, number, found); reason != nil {
 		return "", reason, nil

@@ -127,7 +127,7 @@ func (n *network) lagged(c *call, res *http.Response, content []byte) (*http.Res
 	late := func(v any) bool {
 		row, _ := v.(map[string]any)
 		no, _ := row["RECEIPTNO"].(string)
-		at, known := w.past.receipts[no]
+		at, known := w.past.receipts[strings.TrimSpace(no)] // columns are padded
 		return known && w.loop.now.Sub(at) < laggingMoney
 	}
 	var doc any

@@ -25,6 +25,7 @@ type ERP struct {
 	files     files
 	gone      []string
 	waiting   []billing.ReceiptLine // not applied yet
+	behind    int                   // searches for receipts that find none
 }
 
 // NewERP makes an empty ERP that can do everything.
