@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,8 +11,10 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"github.com/arbridge/arbridge/pkg/billing"
 	invoicedsim "github.com/arbridge/arbridge/pkg/connector/invoiced/sandbox"
 	q360sim "github.com/arbridge/arbridge/pkg/connector/q360/sandbox"
+	"github.com/arbridge/arbridge/pkg/engine"
 	"github.com/arbridge/arbridge/pkg/money"
 	kit "github.com/arbridge/arbridge/pkg/sandbox"
 )
@@ -102,6 +105,22 @@ func (w *world) act(a act, rng *rand.Rand, how string) {
 	w.touch(x.co)
 	w.trace.add("%s%s", how, text)
 	w.deeds = append(w.deeds, day(w.loop.now)+" "+how+text)
+}
+
+// overtake has a clerk change the invoice that a process works on, while that sleeps.
+func (w *world) overtake(p *process) {
+	var t engine.Task
+	if json.Unmarshal(p.task, &t) != nil || t.Kind != billing.KindInvoice {
+		return
+	}
+	b := w.past.bills[t.ID]
+	if b == nil || !b.wasPosted || !b.unposted.IsZero() || w.calm {
+		return
+	}
+	w.act(act{name: "change", clerk: true, do: func(x *doer) (string, error) {
+		x.co = b.co
+		return x.changeBill(b)
+	}}, rand.New(rand.NewPCG(w.loop.rng.Uint64(), 5)), "meanwhile ")
 }
 
 // atOnce has a clerk, or a customer, do something while a call of the company is under way.
@@ -262,8 +281,9 @@ func (x *doer) post() (string, error) {
 }
 
 // change changes what an invoice is over, and its order number.
-func (x *doer) change() (string, error) {
-	b := x.any(posted)
+func (x *doer) change() (string, error) { return x.changeBill(x.any(posted)) }
+
+func (x *doer) changeBill(b *bill) (string, error) {
 	if b == nil || len(b.lines) == 0 {
 		return "", nil
 	}

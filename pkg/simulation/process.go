@@ -37,6 +37,7 @@ type process struct {
 	retiring bool
 	effect   string // begun in the journal and not ended
 	used     bool   // its call was made
+	task     []byte // the message that it works on
 	accounts map[string]*account
 	engine   *engine.Engine
 	handlers map[string]http.Handler // by topic; the webhook's by ""
@@ -151,6 +152,7 @@ func (p *process) cross(what string) error {
 		p.die()
 	case p.effect == "" && w.hit(LeaseLost): // what was sent already can not be held back
 		w.trace.add("%s oversleeps at %s", p.name, what)
+		w.overtake(p)
 		w.loop.pause(w.loop.between(2*time.Minute, 40*time.Minute))
 	}
 	w.loop.pause(w.loop.between(time.Millisecond, 40*time.Millisecond))

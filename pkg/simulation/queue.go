@@ -18,6 +18,18 @@ type message struct {
 	at       time.Time // not before
 	attempts int
 	with     *process
+	given    time.Time // to it
+}
+
+// ackDeadline is how long a process may take with a message before another one gets it, too.
+const ackDeadline = 10 * time.Minute
+
+// held is until when nobody else gets the message; the zero time when nobody has it.
+func (m *message) held() time.Time {
+	if m.with == nil {
+		return time.Time{}
+	}
+	return m.given.Add(ackDeadline)
 }
 
 // queue is the bus: at least once, in order per key.
@@ -80,7 +92,7 @@ func (q *queue) ready() []*message {
 		if m.m.Key != "" && busy[key] {
 			continue
 		}
-		if m.with == nil && !m.at.After(q.w.loop.now) {
+		if !maxTime(m.at, m.held()).After(q.w.loop.now) {
 			out = append(out, m)
 		}
 		busy[key] = true
@@ -92,8 +104,8 @@ func (q *queue) ready() []*message {
 func (q *queue) next() time.Time {
 	var at time.Time
 	for _, m := range q.messages {
-		if m.with == nil && (at.IsZero() || m.at.Before(at)) {
-			at = m.at
+		if due := maxTime(m.at, m.held()); at.IsZero() || due.Before(at) {
+			at = due
 		}
 	}
 	return at
@@ -126,7 +138,8 @@ func (q *queue) deliver() {
 }
 
 func (q *queue) give(m *message, p *process) {
-	m.with = p
+	m.with, m.given = p, q.w.loop.now
+	p.task = m.m.Data
 	m.attempts++
 	q.w.trace.detail("  %s is given %s %s", p.name, m.topic, m.m.Data)
 	p.serve(fmt.Sprintf("%s %s", m.topic, m.m.Data), m.topic, func() *http.Request {
@@ -138,6 +151,9 @@ func (q *queue) give(m *message, p *process) {
 		}
 		return post("/", body, nil)
 	}, func(status int) {
+		if m.with != p && (status < 200 || status >= 300) {
+			return // somebody else has it by now
+		}
 		m.with = nil
 		switch {
 		case status >= 200 && status < 300:
