@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
@@ -62,6 +64,9 @@ func serveFunction(cmd *cobra.Command, name string, p *place) error {
 		return err
 	}
 	functions.HTTP(name, h.ServeHTTP)
+	ending, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	context.AfterFunc(ending, func() { plat.Hurry(true) }) // nothing waits for a vendor in the ten seconds that are left
 	go drain.ExitOnSignal(ctx, log, func(ctx context.Context) error { return release(ctx, plat, tel, log) }, os.Exit)
 	port := os.Getenv("PORT")
 	if port == "" {

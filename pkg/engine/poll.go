@@ -143,6 +143,7 @@ func (e *Engine) pollInvoices(ctx context.Context, c *Company, res *PollResult) 
 	}
 	for read := 0; ; {
 		// An earlier start date alone reads nothing again: what it lets through is scheduled by a backfill.
+		began := e.clock.Now()
 		page, err := c.ERP.Invoices(ctx, cur.Value, billing.Date(cur.Since), e.opt.PageSize)
 		if err != nil {
 			return err
@@ -150,7 +151,7 @@ func (e *Engine) pollInvoices(ctx context.Context, c *Company, res *PollResult) 
 		items := make([]item, len(page.Items))
 		for i := range page.Items {
 			inv := &page.Items[i]
-			items[i] = item{kind: billing.KindInvoice, id: inv.Number, fingerprint: inv.Fingerprint(), invoice: inv, customer: inv.CustomerNo}
+			items[i] = item{kind: billing.KindInvoice, id: inv.Number, fingerprint: inv.Fingerprint(), invoice: inv, customer: inv.CustomerNo, read: began}
 		}
 		changed, err := e.storePage(ctx, c, items, page.Backfill)
 		if err != nil {
@@ -185,6 +186,7 @@ func (e *Engine) pollCustomers(ctx context.Context, c *Company, res *PollResult)
 		return err
 	}
 	for read := 0; ; {
+		began := e.clock.Now()
 		page, err := c.ERP.Customers(ctx, cur.Value, e.opt.PageSize)
 		if err != nil {
 			return err
@@ -192,7 +194,7 @@ func (e *Engine) pollCustomers(ctx context.Context, c *Company, res *PollResult)
 		items := make([]item, len(page.Items))
 		for i := range page.Items {
 			cust := &page.Items[i]
-			items[i] = item{kind: billing.KindCustomer, id: cust.Number, fingerprint: cust.Fingerprint(), cust: cust, customer: cust.Number}
+			items[i] = item{kind: billing.KindCustomer, id: cust.Number, fingerprint: cust.Fingerprint(), cust: cust, customer: cust.Number, read: began}
 		}
 		if _, err := e.storePage(ctx, c, items, false); err != nil {
 			return err
@@ -240,7 +242,8 @@ type item struct {
 	customer    string
 	invoice     *billing.Invoice
 	cust        *billing.Customer
-	files       *listing // of a new invoice, when they were listed in bulk
+	files       *listing  // of a new invoice, when they were listed in bulk
+	read        time.Time // when the page was asked for
 }
 
 // storePage makes a page durable: the source records that changed, and a scheduled sync record for each. It returns how
@@ -260,11 +263,17 @@ func (e *Engine) storePage(ctx context.Context, c *Company, items []item, backfi
 	return changed, nil
 }
 
+// errOldPage is a page that was read so long ago that what changed since may be known by now. It is read again.
+var errOldPage = errors.New("the page was read too long ago to be stored; it is read again")
+
 func (e *Engine) storeChunk(ctx context.Context, c *Company, items []item, backfill bool) (int, error) {
 	for range 5 {
 		writes, todo, err := e.pageWrites(ctx, c, items, backfill)
 		if err != nil || len(writes) == 0 {
 			return 0, err
+		}
+		if e.clock.Now().After(items[0].read.Add(e.opt.SourceFresh)) {
+			return 0, errOldPage
 		}
 		_, err = e.store.Write(ctx, writes...)
 		if err == nil {

@@ -144,3 +144,22 @@ func TestVoidedWhileTheListIsBehind(t *testing.T) {
 	f.receipts("107.00 application:1:107.00")
 	f.noOpenEffects()
 }
+
+// TestSleepingPoll: what a poll asked for long ago is not stored over what may be known by now; it is read again.
+func TestSleepingPoll(t *testing.T) {
+	f := synced(t, "1")
+	f.ERP.PutInvoices(enginetest.Over(enginetest.Invoice("1", "C1"), 60))
+	f.ERP.Fail(enginetest.Fault{Method: "Invoices", Nth: 1, Hook: func() { f.Clock.Advance(20 * time.Minute) }})
+	if _, err := f.e.Poll(t.Context(), "us"); err == nil {
+		t.Error("a page of twenty minutes ago is stored")
+	}
+	f.drain()
+	if n := f.Portal.Writes(); n != 0 {
+		t.Errorf("%d writes", n)
+	}
+	f.tick()
+	f.want(billing.KindInvoice, "1", record.Synced, "")
+	if n := f.Portal.Writes(); n != 1 {
+		t.Errorf("%d writes", n)
+	}
+}

@@ -64,7 +64,8 @@ func (e *Engine) Sweep(ctx context.Context, company string) error {
 const (
 	// reapAfter is how long after its look-up was due an open effect is taken for one that nobody looks up any more.
 	reapAfter = 6 * time.Hour
-	// dropAfter is how long after it was sent such an effect is let go, unless it made something.
+	// dropAfter is how long after it was sent such an effect is let go, unless it made something. A removal is let go at once:
+	// removing what is gone changes nothing.
 	dropAfter = 24 * time.Hour
 )
 
@@ -94,7 +95,7 @@ func (e *Engine) reapOne(ctx context.Context, entry *journal.Entry, now time.Tim
 	}
 	creates := begunDocument(entry) || entry.Kind == string(billing.KindCustomer) || entry.Kind == string(billing.KindCredit)
 	switch {
-	case err != nil || !creates && entry.StartedAt.Before(now.Add(-dropAfter)):
+	case err != nil || entry.Op == string(plan.OpDelete) || !creates && entry.StartedAt.Before(now.Add(-dropAfter)):
 		return e.journal.Refuse(ctx, entry, errors.New("nothing asks for it any more"))
 	case rec.LeaseOwner != "" || !rec.DueAt.IsZero() || rec.Status == record.Ignored:
 		return nil // it is looked at anyway, or never

@@ -170,6 +170,12 @@ func (c *comparison) effectLine(g *gap, e effect) Difference {
 		d.Action = "apply the credit in the ERP, too"
 	case c.groups[e.group].differs:
 		d.follows("follows from payment " + c.groups[e.group].id)
+	case g.erp.Balance <= 0 && magnitude(e.amount) <= c.onAccount(&c.groups[e.group]):
+		group := &c.groups[e.group]
+		d.Receipt, d.Reference = c.in.ERP.Receipts[group.receipts[0]].Number, c.in.ERP.Receipts[group.receipts[0]].Reference
+		d.Explained, d.Code = true, codeOnAccount
+		d.Why = "payment " + group.id + " paid more than was owed: " + amount + " of receipt " + d.Receipt + " stays on the customer's account"
+		d.Action = "apply it to another invoice in the ERP, or refund it"
 	default:
 		group := &c.groups[e.group]
 		if len(group.receipts) > 0 {
@@ -178,6 +184,14 @@ func (c *comparison) effectLine(g *gap, e effect) Difference {
 		c.explain(&d, c.record(group.rec), "payment "+group.id+" and its receipt do not pay the same of it", "compare the lines of receipt "+d.Receipt+" with the payment")
 	}
 	return d
+}
+
+// onAccount is what the receipts of a payment left on the customer's account.
+func (c *comparison) onAccount(g *group) (sum int64) {
+	for _, i := range g.receipts {
+		sum += c.in.ERP.Receipts[i].OnAccount
+	}
+	return sum
 }
 
 // leftover is what no payment and no receipt explains of the difference between two balances.

@@ -194,6 +194,10 @@ func balanceDisturbances() []disturbance {
 			in.ERP.Receipts[0].Lines, in.ERP.Receipts[0].OnAccount = nil, 10_000
 			erp(in, "104233").Balance = 10_000
 		}, []string{"balance_differs 104233 10000 stake 10000 UNEXPLAINED"}},
+		{"more was paid than is owed by now", func(in *reconcile.Input) {
+			in.ERP.Receipts[0].Lines[0].Amount, in.ERP.Receipts[0].OnAccount = 4_000, 6_000
+			erp(in, "104233").Total, portal(in, "104233").Balance = 4_000, 1
+		}, []string{"balance_differs 104233 -6000 stake 0 follows", "balance_differs 104233 6000 stake 6000 on_account", "paid_outside 104233 -1 stake 1 UNEXPLAINED", "total_differs 104233 -6000 stake 6000 UNEXPLAINED"}},
 		{"the ERP applies receipts later", func(in *reconcile.Input) {
 			in.Later = true
 			erp(in, "104233").Balance = 10_000

@@ -19,6 +19,7 @@ const (
 	codeOnItsWay  = "event_on_its_way"
 	codeFollows   = "follows"
 	codeByHand    = "keyed_by_hand"
+	codeOnAccount = "on_account"
 	codeLater     = "applied_later"
 	codeUnchecked = "receipts_not_listed"
 	codeElsewhere = "other_company"

@@ -33,6 +33,7 @@ const (
 	comesToRest     = "after the faults all comes to rest"
 	journalExplains = "the journal explains every write"
 	noSecretLogged  = "no secret in a log"
+	allExplained    = "the reconciliation explains every difference"
 	onlyOwnSecrets  = "a company uses its own credentials and books only"
 )
 

@@ -37,6 +37,7 @@ type past struct {
 	staffVoided  map[string]bool
 	staffDeleted map[string]bool
 	knownDeleted map[string]bool // those of which arbridge knew that they had been there
+	outside      map[string]bool // invoices on which money was booked that did not come through the portal
 	payments     map[string]*paid
 	acked        map[string]bool      // events, by company and id
 	told         map[string]bool      // every event that the portal wanted to tell of
@@ -49,7 +50,7 @@ type past struct {
 
 func newPast() *past {
 	return &past{
-		bills: map[string]*bill{}, staffVoided: map[string]bool{}, staffDeleted: map[string]bool{}, knownDeleted: map[string]bool{}, payments: map[string]*paid{}, acked: map[string]bool{}, told: map[string]bool{},
+		bills: map[string]*bill{}, staffVoided: map[string]bool{}, staffDeleted: map[string]bool{}, knownDeleted: map[string]bool{}, outside: map[string]bool{}, payments: map[string]*paid{}, acked: map[string]bool{}, told: map[string]bool{},
 		looked: map[string]time.Time{}, versions: map[string]int{}, showedPaid: map[string]bool{}, receipts: map[string]time.Time{}, keyed: map[string]bool{},
 	}
 }

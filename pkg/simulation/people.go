@@ -114,7 +114,10 @@ func (w *world) overtake(p *process) {
 		return
 	}
 	b := w.past.bills[t.ID]
-	if b == nil || !b.wasPosted || !b.unposted.IsZero() || w.calm {
+	if b == nil || w.calm {
+		return
+	}
+	if whole := (&doer{w: w, co: b.co}).mine(posted); !slices.ContainsFunc(whole, func(i q360sim.LedgerInvoice) bool { return i.InvoiceNo == b.no }) {
 		return
 	}
 	w.act(act{name: "change", clerk: true, do: func(x *doer) (string, error) {
@@ -363,6 +366,7 @@ func (x *doer) writeOff() (string, error) {
 		w.Amount = "1.00"
 	}
 	_, err := x.w.erp.WriteOff(w)
+	x.w.past.outside[x.co.id+" "+b.no] = true
 	return "invoice " + b.no + " is written off, " + cmp.Or(w.Amount, "all of it"), err
 }
 
@@ -377,6 +381,7 @@ func (x *doer) check() (string, error) {
 		in.Amount = "2.00"
 	}
 	_, err := x.w.erp.NativePayment(in)
+	x.w.past.outside[x.co.id+" "+b.no] = true
 	return "a check for invoice " + b.no + " is booked, " + cmp.Or(in.Amount, "all of it"), err
 }
 
@@ -391,6 +396,7 @@ func (x *doer) keyIn() (string, error) {
 			in := q360sim.NativePayment{InvoiceNo: p.Applied[0].Invoice, Amount: p.Amount, Header: q360sim.Record{"REFERENCE": "hand " + p.Reference}}
 			_, err := x.w.erp.NativePayment(in)
 			x.w.past.keyed[fmt.Sprint(x.co.id, " ", p.ID)] = err == nil
+			x.w.past.outside[x.co.id+" "+in.InvoiceNo] = true
 			return fmt.Sprintf("payment %d is keyed in by hand for invoice %s", p.ID, in.InvoiceNo), err
 		}
 	}

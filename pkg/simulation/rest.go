@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/arbridge/arbridge/pkg/engine/enginetest"
 	"github.com/arbridge/arbridge/pkg/journal"
+	"github.com/arbridge/arbridge/pkg/reconcile"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/store"
 
@@ -38,6 +40,33 @@ func (w *world) atRest() {
 		w.portalFacts(f, co)
 		for _, v := range check(*f) {
 			w.bad(v.Invariant, "%s", v.Text)
+		}
+	}
+	if w.opt.Seed%4 == 2 {
+		w.reconcile()
+	}
+}
+
+// reconcile has arbridge itself compare both sides of each company. What it can not explain is what people did beside it: they
+// took documents back in the portal, or booked money in the ERP.
+func (w *world) reconcile() {
+	p := w.start()
+	for _, co := range w.companies {
+		c, err := p.engine.Company(co.id)
+		if co.off || err != nil {
+			continue
+		}
+		own := reconcile.Company{ID: c.ID, Settings: c.Settings, ERP: c.ERP, Portal: c.Portal}
+		report, err := reconcile.New(w.disk, watch{w.loop, 0}, slog.New(slog.DiscardHandler), []reconcile.Company{own}).Run(outside(), co.id, "", "")
+		if err != nil {
+			w.bad(allExplained, "%s: the comparison failed: %v", co.id, err)
+			continue
+		}
+		for _, d := range report.Differences {
+			key := co.id + " " + d.Number
+			if !d.Explained && !w.past.staffVoided[key] && !w.past.staffDeleted[key] && !w.past.outside[key] {
+				w.bad(allExplained, "%s: %+v", co.id, d)
+			}
 		}
 	}
 }
