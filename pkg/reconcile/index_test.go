@@ -99,14 +99,16 @@ func TestRowsShareWhatRepeats(t *testing.T) {
 			t.Errorf("%q is kept as %q, want %q", owner, d.Owner, want)
 		}
 	}
-	if doc("7", "01/7").Traits != doc("8", "01/8").Traits || doc("7", "01/8").Traits == doc("7", "01/8").Traits {
+	one, other := doc("7", "01/8"), doc("7", "01/8")
+	if doc("7", "01/7").Traits != doc("8", "01/8").Traits || one.Traits == other.Traits {
 		t.Error("what is shared is not, or what is not is")
 	}
 	rec := func(status record.Status, reasons ...plan.Reason) Record {
 		return r.recordRow(record.Record{Kind: billing.KindInvoice, Status: status, Reasons: reasons})
 	}
 	wire, check := plan.Because(plan.MethodExcluded, "method", "WIRE"), plan.Because(plan.MethodExcluded, "method", "CHECK")
-	if rec(record.Skipped, wire).Standing != rec(record.Skipped, wire).Standing || rec(record.Skipped, wire).Standing == rec(record.Skipped, check).Standing ||
+	first, again := rec(record.Skipped, wire), rec(record.Skipped, wire)
+	if first.Standing != again.Standing || rec(record.Skipped, wire).Standing == rec(record.Skipped, check).Standing ||
 		rec(record.Synced).Standing == rec(record.Skipped).Standing {
 		t.Error("records stand alike that do not, or the other way round")
 	}
