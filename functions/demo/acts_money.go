@@ -256,7 +256,7 @@ func (s *stage) loseAnswers(ctx context.Context) error {
 	}
 	more := base
 	more.Rules = append([]sandbox.Rule{
-		{Method: "PUT", Contains: "CASHRECEIPTITEM", Kind: sandbox.FaultDropAfter, Times: 1},
+		{Method: "PUT", Contains: `"INVOICENO":"LOST-1"`, Kind: sandbox.FaultDropAfter, Times: 1}, // the line of its receipt
 		{Method: "PUT", Contains: "CONTACTHISTORY", Kind: sandbox.FaultStatus, Status: 503, Times: 2},
 	}, base.Rules...)
 	if _, err := s.world.erp.SetFaults(more); err != nil {
