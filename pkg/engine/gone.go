@@ -136,7 +136,7 @@ func (e *Engine) goneInvoice(ctx context.Context, w *work, cause error) error {
 // any more: the ERP may have taken it back meanwhile, and then the portal would have a bill that nobody here knows. It
 // reports whether the work ends with that: the answer is still to come, or the document is there and planned for as such.
 func (e *Engine) leftOpen(ctx context.Context, w *work, v plan.Verdict) (over bool, err error) {
-	if w.rec.PortalID != "" || !w.interrupted() || v != plan.Skip && v != plan.Conflict && v != plan.Hold {
+	if w.rec.PortalID != "" || !w.rec.Sent && !w.interrupted() || v != plan.Skip && v != plan.Conflict && v != plan.Hold {
 		return false, nil
 	}
 	entries, err := e.journal.OfRecord(ctx, w.rec.ID())

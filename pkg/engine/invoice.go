@@ -148,6 +148,7 @@ func asNew(in plan.InvoiceInput) plan.Plan {
 
 // remember stores what the portal has.
 func (w *work) remember(r *record.Record, d billing.PortalDocument) {
+	r.Sent = false
 	r.PortalID, r.PortalKind, r.PortalURL, r.PortalTotal = d.ID, d.Kind, d.URL, d.Total.Amount()
 }
 
@@ -284,7 +285,7 @@ func syncedStatus(reasons []plan.Reason) record.Status {
 func (e *Engine) writeDocument(ctx context.Context, w *work, in plan.InvoiceInput, p plan.Plan) error {
 	src, step := in.Source, p.Steps[0]
 	if step.Op == plan.OpCreate { // stored with the start of the call: whoever finds the document knows of its e-mail
-		w.rec.MailDue = plan.Mails(step.Kind, w.c.Settings)
+		w.rec.Sent, w.rec.MailDue = true, plan.Mails(step.Kind, w.c.Settings)
 	}
 	var got billing.PortalDocument
 	called := false

@@ -399,17 +399,19 @@ func (e *Engine) customerSource(ctx context.Context, w *work) (billing.Customer,
 	return sourceOf(ctx, w, w.c.ERP.Customer, billing.Customer.Fingerprint)
 }
 
-// sourceOf is the ERP record behind a sync record: as the poll read it if that is fresh, else read now and kept.
+// sourceOf is the ERP record behind a sync record: as the poll read it if that is fresh and what the sync record speaks of,
+// else read now and kept, unless a poll that was later kept it meanwhile.
 func sourceOf[T billing.Invoice | billing.Customer](
 	ctx context.Context, w *work, read func(context.Context, string) (T, error), fingerprint func(T) string,
 ) (doc T, err error) {
 	e, id := w.e, w.rec.ID()
-	s, _, err := e.sources.Get(ctx, id)
+	s, version, err := e.sources.Get(ctx, id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return doc, err
 	}
 	now := e.clock.Now()
-	if err == nil && now.Sub(s.ReadAt.Time) < e.opt.SourceFresh && s.Decode(&doc) == nil { // else it is read again
+	current := err == nil && (w.rec.Seen == "" || s.Fingerprint == w.rec.Seen)
+	if current && now.Sub(s.ReadAt.Time) < e.opt.SourceFresh && s.Decode(&doc) == nil { // else it is read again
 		if w.rec.Seen == "" && w.rec.Written == "" { // a record made on demand, from what the poll had read before
 			w.seen, w.rec.Seen = s.Fingerprint, s.Fingerprint
 		}
@@ -426,8 +428,21 @@ func sourceOf[T billing.Invoice | billing.Customer](
 	if s, err = record.NewSource(w.c.ID, w.rec.Kind, w.rec.SourceID, w.seen, now, doc); err != nil {
 		return doc, err
 	}
-	_, err = e.sources.Put(ctx, id, s)
-	return doc, err
+	return doc, e.keepSource(ctx, id, s, version)
+}
+
+// keepSource keeps what was read of the ERP in the place of a version, "" for none. Whoever kept something else meanwhile
+// changed the sync record, too.
+func (e *Engine) keepSource(ctx context.Context, id string, s record.Source, version store.Version) (err error) {
+	if version == "" {
+		_, err = e.sources.Create(ctx, id, s)
+	} else {
+		_, err = e.sources.Update(ctx, id, s, version)
+	}
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // source is the item's ERP record as it is kept.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
+	"github.com/arbridge/arbridge/pkg/connector"
 	"github.com/arbridge/arbridge/pkg/engine"
 	"github.com/arbridge/arbridge/pkg/engine/enginetest"
 	"github.com/arbridge/arbridge/pkg/journal"
@@ -162,4 +163,53 @@ func TestSleepingPoll(t *testing.T) {
 	if n := f.Portal.Writes(); n != 1 {
 		t.Errorf("%d writes", n)
 	}
+}
+
+// TestChangedBehindTheRead: what a worker read and is slow to keep does not take the place of what a poll read meanwhile.
+func TestChangedBehindTheRead(t *testing.T) {
+	f := synced(t, "1")
+	f.ERP.PutInvoices(enginetest.Over(enginetest.Invoice("1", "C1"), 60))
+	if _, err := f.e.Poll(t.Context(), "us"); err != nil {
+		t.Fatal(err)
+	}
+	f.Bus.Lose()
+	f.Clock.Advance(11 * time.Minute) // the worker reads for itself
+	other := f.Start()
+	last := enginetest.Over(enginetest.Invoice("1", "C1"), 70)
+	f.ERP.Fail(enginetest.Fault{Method: "Invoice", Nth: 1, After: true, Hook: func() {
+		f.ERP.PutInvoices(last)
+		if _, err := other.Poll(t.Context(), "us"); err != nil {
+			t.Error(err)
+		}
+	}})
+	f.sync(billing.KindInvoice, "1")
+	f.drain()
+	f.run(5 * time.Minute)
+	f.want(billing.KindInvoice, "1", record.Synced, "")
+	if got := f.document().Total; !got.Equal(last.Total) {
+		t.Errorf("the portal says %s, the ERP %s", got, last.Total)
+	}
+}
+
+// TestSentAndTakenBack: a document whose creation was not remembered is found again by the journal, although the ERP took the
+// invoice back, and a poll saw that, before anybody looked.
+func TestSentAndTakenBack(t *testing.T) {
+	f := synced(t, "0")
+	inv := enginetest.Invoice("1", "C1")
+	f.ERP.PutInvoices(inv)
+	if _, err := f.e.Poll(t.Context(), "us"); err != nil {
+		t.Fatal(err)
+	}
+	f.Portal.Fail(enginetest.Fault{Method: "CreateDocument", Nth: 1, Class: connector.ClassRetry, Ambiguous: true, After: true})
+	f.Portal.Fail(enginetest.Fault{Method: "FindDocuments", Nth: 2, Class: connector.ClassForbidden})
+	f.drain()
+	f.run(3 * time.Minute)
+	f.want(billing.KindInvoice, "1", record.Waiting, plan.RightMissing)
+	inv.Posted = false
+	f.ERP.PutInvoices(inv)
+	f.run(5 * time.Minute)
+	if r := f.Record(billing.KindInvoice, "1"); r.PortalID == "" || r.Status != record.Attention {
+		t.Errorf("a document that nobody knows is in the portal: %s %+v", r.Status, r.Reasons)
+	}
+	f.noOpenEffects()
 }

@@ -57,6 +57,9 @@ type Record struct {
 	PortalTotal string       `json:"portal_total,omitempty"`
 	// Bare says that the document was last written without its file: its lines are those of invoices.lines_without_pdf.
 	Bare bool `json:"bare,omitempty"`
+	// Sent says that the creation of the document was begun. Where it is set and PortalID is not, what came of it is in the
+	// journal only.
+	Sent bool `json:"sent,omitempty"`
 	// MailDue says that the document is new to its customer and that its e-mail was not sent yet.
 	MailDue bool `json:"mail_due,omitempty"`
 

@@ -20,9 +20,9 @@ type Fault struct {
 	Ambiguous  bool
 	RetryAfter time.Duration
 	Code       string
-	// After lets the call have its effect first: only the answer is lost.
+	// After lets the call have its effect first: only the answer is lost, or comes after Hook.
 	After bool
-	// Hook runs before the call: somebody else acts at that moment.
+	// Hook runs before the call, or behind it: somebody else acts at that moment.
 	Hook func()
 
 	seen int
@@ -133,7 +133,11 @@ func call[T any](ctx context.Context, c *Calls, method string, write bool, body 
 	return cross(line, func() (T, error) {
 		var lost error
 		for _, f := range faults {
-			if f.Hook != nil {
+			switch {
+			case f.Hook == nil:
+			case f.After:
+				defer f.Hook()
+			default:
 				f.Hook()
 			}
 			switch {
