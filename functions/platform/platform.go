@@ -68,8 +68,9 @@ type Platform struct {
 	// Telemetry does nothing where none was given.
 	Telemetry *telemetry.Telemetry
 
-	gauges  *gauge.Gauges
-	closers []func() error
+	gauges       *gauge.Gauges
+	dictionaries map[string]*q360.Dictionary
+	closers      []func() error
 }
 
 // Open builds the platform. Companies whose connectors can not be made are reported as problems and left out; the others
@@ -170,7 +171,7 @@ func (p *Platform) company(cfg config.Company, opt Options) (*engine.Company, er
 		Mapping: m, CompanyNo: set.Q360Company, DefaultCurrency: set.Currency, BaseURL: cfg.Q360.BaseURL,
 		CredentialsSecret: cfg.Q360.CredentialsSecret, PerSecond: set.Limits.Q360PerSecond, Parallel: set.Limits.Q360Parallel,
 		BankAccounts: set.Payments.GLAccounts, MaxFile: p.maxFile(),
-	}, q360.Deps{Secrets: p.Secrets, Clock: p.Clock, Logger: p.Log, HTTP: opt.HTTP, Trace: p.Telemetry.Transport})
+	}, q360.Deps{Secrets: p.Secrets, Clock: p.Clock, Logger: p.Log, HTTP: opt.HTTP, Trace: p.Telemetry.Transport, Dictionary: p.dictionary(cfg.Q360)})
 	if err != nil {
 		return nil, fmt.Errorf("q360 of company %s: %w", cfg.ID, err)
 	}
@@ -186,6 +187,19 @@ func (p *Platform) company(cfg config.Company, opt Options) (*engine.Company, er
 		ID: cfg.ID, Name: cfg.Name, Settings: set, ERP: erp, Portal: portal, ParseEvent: invoiced.ParseEvent,
 		Site: cfg.Q360.BaseURL, Account: cfg.Invoiced.BaseURL + " " + cfg.Invoiced.APIKeySecret,
 	}, nil
+}
+
+// dictionary is that of a company's site. Companies that ask it as the same user share one, so that a start costs as many
+// calls for ten of them as for one.
+func (p *Platform) dictionary(site config.Q360) *q360.Dictionary {
+	key := site.BaseURL + " " + site.CredentialsSecret + " " + string(site.MappingYAML)
+	if p.dictionaries == nil {
+		p.dictionaries = map[string]*q360.Dictionary{}
+	}
+	if p.dictionaries[key] == nil {
+		p.dictionaries[key] = &q360.Dictionary{}
+	}
+	return p.dictionaries[key]
 }
 
 // owner names this process in leases; a random part keeps two processes of one host apart.

@@ -42,6 +42,8 @@ type Deps struct {
 	HTTP    *http.Client
 	// Trace sees every call as it is sent; none when nil.
 	Trace func(http.RoundTripper) http.RoundTripper
+	// Dictionary is shared with other companies of the site; nil: its own.
+	Dictionary *Dictionary
 }
 
 // Connector reads and writes one company of a Q360 site. It is safe for concurrent use; make one with New. Besides
@@ -53,10 +55,11 @@ type Connector struct {
 	clock clock.Clock
 	log   *slog.Logger
 
-	mu         sync.Mutex
-	dictionary dictionary
-	terms      termsCache
-	denied     map[string]time.Time // optional tables that the site refuses, and until when they are left alone
+	dictionary *Dictionary
+
+	mu     sync.Mutex
+	terms  termsCache
+	denied map[string]time.Time // optional tables that the site refuses, and until when they are left alone
 }
 
 // New makes a connector. The error names every field of cfg that is missing or wrong.
@@ -65,7 +68,10 @@ func New(cfg Config, deps Deps) (*Connector, error) {
 		return nil, err
 	}
 	cfg.CompanyNo = strings.TrimSpace(cfg.CompanyNo)
-	c := &Connector{cfg: cfg, m: cfg.Mapping, clock: deps.Clock, log: deps.Logger, denied: map[string]time.Time{}}
+	c := &Connector{cfg: cfg, m: cfg.Mapping, clock: deps.Clock, log: deps.Logger, denied: map[string]time.Time{}, dictionary: deps.Dictionary}
+	if c.dictionary == nil {
+		c.dictionary = &Dictionary{}
+	}
 	if c.clock == nil {
 		c.clock = clock.System{}
 	}

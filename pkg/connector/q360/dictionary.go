@@ -2,63 +2,81 @@ package q360
 
 import (
 	"context"
-	"maps"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/connector/q360/client"
 )
 
-// dictionary caches the site's data dictionary for a day, each table read at most once (q360-api 4.3).
-type dictionary struct {
-	tables     map[string]bool
-	tablesRead time.Time
-	columns    map[string]map[string]client.Column
-	read       map[string]time.Time
+// Dictionary is what a site says of its tables (q360-api 4.3), kept for a day. Companies that ask one site as the same user
+// can share it. The zero value is empty. It is safe for concurrent use.
+type Dictionary struct {
+	mu      sync.Mutex
+	tables  known[map[string]bool]
+	columns map[string]known[map[string]client.Column]
 }
 
-// tables lists the tables the site knows, in upper case.
+// known is something that was read, and when.
+type known[T any] struct {
+	what T
+	read time.Time
+}
+
+func (k known[T]) fresh(now time.Time) bool {
+	return !k.read.IsZero() && now.Sub(k.read) < dictionaryAge
+}
+
+// As is a copy that counts as read at a time. Simulations start with it, because the dictionary of their site never changes.
+func (d *Dictionary) As(at time.Time) *Dictionary {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := &Dictionary{tables: known[map[string]bool]{d.tables.what, at}, columns: map[string]known[map[string]client.Column]{}}
+	for table, c := range d.columns {
+		out.columns[table] = known[map[string]client.Column]{c.what, at}
+	}
+	return out
+}
+
+// tables lists the tables the site knows, in upper case. The result is not to be changed.
 func (c *Connector) tables(ctx context.Context) (map[string]bool, error) {
-	c.mu.Lock()
-	known, fresh := c.dictionary.tables, c.fresh(c.dictionary.tablesRead)
-	c.mu.Unlock()
-	if fresh {
-		return known, nil
+	d := c.dictionary
+	d.mu.Lock()
+	have := d.tables
+	d.mu.Unlock()
+	if have.fresh(c.clock.Now()) {
+		return have.what, nil
 	}
 	got, err := c.api.Tables(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.dictionary.tables, c.dictionary.tablesRead = got, c.clock.Now()
-	return maps.Clone(got), nil
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tables = known[map[string]bool]{got, c.clock.Now()}
+	return got, nil
 }
 
-// columns describes the columns of a table by upper-case name; none for an unknown table.
+// columns describes the columns of a table by upper-case name; none for an unknown table. The result is not to be changed.
 func (c *Connector) columns(ctx context.Context, table string) (map[string]client.Column, error) {
-	k := strings.ToUpper(table)
-	c.mu.Lock()
-	known, fresh := c.dictionary.columns[k], c.fresh(c.dictionary.read[k])
-	c.mu.Unlock()
-	if fresh {
-		return known, nil
+	d, name := c.dictionary, strings.ToUpper(table)
+	d.mu.Lock()
+	have := d.columns[name]
+	d.mu.Unlock()
+	if have.fresh(c.clock.Now()) {
+		return have.what, nil
 	}
 	got, err := c.api.Columns(ctx, table)
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.dictionary.columns == nil {
-		c.dictionary.columns, c.dictionary.read = map[string]map[string]client.Column{}, map[string]time.Time{}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.columns == nil {
+		d.columns = map[string]known[map[string]client.Column]{}
 	}
-	c.dictionary.columns[k], c.dictionary.read[k] = got, c.clock.Now()
+	d.columns[name] = known[map[string]client.Column]{got, c.clock.Now()}
 	return got, nil
-}
-
-func (c *Connector) fresh(read time.Time) bool {
-	return !read.IsZero() && c.clock.Now().Sub(read) < dictionaryAge
 }
 
 // hasColumn reports whether a mapped column exists at the site; false for the column name "".
