@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -31,9 +32,11 @@ func (t Time) MarshalJSON() ([]byte, error) { return json.Marshal(t.Text()) }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *Time) UnmarshalJSON(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
-		return fmt.Errorf("stored time: %w", err)
+	s, err := strconv.Unquote(string(b)) // as we write it; JSON has more
+	if err != nil {
+		if err := json.Unmarshal(b, &s); err != nil {
+			return fmt.Errorf("stored time: %w", err)
+		}
 	}
 	if s == "" {
 		*t = Time{}

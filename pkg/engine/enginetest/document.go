@@ -35,12 +35,12 @@ func checkKey(c store.Collection, id string) error {
 }
 
 // checkBatch refuses what the real stores refuse, and returns the text fields of each document.
-func checkBatch(writes []store.Write) ([]map[string]string, error) {
+func checkBatch(writes []store.Write) ([]texts, error) {
 	if len(writes) > store.MaxBatch {
 		return nil, fmt.Errorf("batch of %d writes is larger than %d", len(writes), store.MaxBatch)
 	}
 	seen := map[string]bool{}
-	texts := make([]map[string]string, len(writes))
+	found := make([]texts, len(writes))
 	for i, w := range writes {
 		if err := checkKey(w.Collection, w.ID); err != nil {
 			return nil, err
@@ -57,15 +57,32 @@ func checkBatch(writes []store.Write) ([]map[string]string, error) {
 			continue
 		}
 		var err error
-		if texts[i], err = checkDocument(w.Data); err != nil {
+		if found[i], err = checkDocument(w.Data); err != nil {
 			return nil, fmt.Errorf("writing %s/%s: %w", w.Collection, w.ID, err)
 		}
 	}
-	return texts, nil
+	return found, nil
+}
+
+// text is a top-level field of a document that holds a text, as it is written there.
+type text struct{ name, literal string }
+
+// texts are the fields of a document that hold texts.
+type texts []text
+
+// get reads a field, and reports whether there is a text in it.
+func (t texts) get(name string) (string, bool) {
+	for _, f := range t {
+		if f.name == name {
+			v, err := unquoted(f.literal)
+			return v, err == nil
+		}
+	}
+	return "", false
 }
 
 // checkDocument refuses a document that a real store would refuse, and returns its top-level texts.
-func checkDocument(b []byte) (map[string]string, error) {
+func checkDocument(b []byte) (texts, error) {
 	switch {
 	case len(b) > store.MaxDocument:
 		return nil, store.ErrTooLarge
@@ -74,23 +91,23 @@ func checkDocument(b []byte) (map[string]string, error) {
 	case !json.Valid(b) || bytes.TrimLeft(b, " \t\r\n")[0] != '{':
 		return nil, errors.New("document is not a JSON object")
 	}
-	s := scan{rest: b, texts: map[string]string{}}
+	s := scan{rest: string(b)}
 	for len(s.rest) > 0 {
 		if err := s.next(); err != nil {
 			return nil, err
 		}
 	}
-	return s.texts, nil
+	return s.found, nil
 }
 
 // scan walks through a valid JSON document. It is a walk over bytes, because simulations write very many documents.
 type scan struct {
-	rest  []byte
+	rest  string
 	depth int
 	name  string // the last text on the top level that stood before a colon
 	text  string // the last one on it
 	value bool   // a colon came after name
-	texts map[string]string
+	found texts
 }
 
 func (s *scan) next() error {
@@ -115,34 +132,41 @@ func (s *scan) next() error {
 }
 
 func (s *scan) quoted() error {
-	n := 1 + bytes.IndexByte(s.rest[1:], '"')
+	n := 1 + strings.IndexByte(s.rest[1:], '"')
 	for escaped(s.rest[:n]) {
-		n += 1 + bytes.IndexByte(s.rest[n+1:], '"')
+		n += 1 + strings.IndexByte(s.rest[n+1:], '"')
 	}
 	literal := s.rest[:n+1]
 	s.rest = s.rest[n+1:]
 	if s.depth != 1 {
 		return nil
 	}
-	if bytes.IndexByte(literal, '\\') < 0 {
-		s.text = string(literal[1:n])
-	} else if err := json.Unmarshal(literal, &s.text); err != nil {
-		return err
-	}
 	if s.value {
-		s.texts[s.name] = s.text
+		s.found = append(s.found, text{s.name, literal})
+		return nil
 	}
-	return nil
+	var err error
+	s.text, err = unquoted(literal)
+	return err
+}
+
+// unquoted is the text of a literal; "" is none.
+func unquoted(literal string) (v string, err error) {
+	if literal == "" || strings.IndexByte(literal, '\\') < 0 {
+		return strings.Trim(literal, `"`), nil
+	}
+	err = json.Unmarshal([]byte(literal), &v)
+	return v, err
 }
 
 // escaped reports whether what follows is escaped: an odd number of backslashes stands before it.
-func escaped(before []byte) bool {
-	return (len(before)-len(bytes.TrimRight(before, `\`)))%2 == 1
+func escaped(before string) bool {
+	return (len(before)-len(strings.TrimRight(before, `\`)))%2 == 1
 }
 
 func (s *scan) number() error {
-	n := len(s.rest) - len(bytes.TrimLeft(s.rest, "+-.0123456789eE"))
-	literal := string(s.rest[:n])
+	n := len(s.rest) - len(strings.TrimLeft(s.rest, "+-.0123456789eE"))
+	literal := s.rest[:n]
 	s.rest = s.rest[n:]
 	if strings.ContainsAny(literal, ".eE") {
 		return store.ErrFraction

@@ -27,7 +27,7 @@ type data struct {
 
 type stored struct {
 	doc   store.Doc
-	texts map[string]string // top-level fields that hold a text
+	texts texts
 }
 
 // NewStore makes an empty store.
@@ -143,7 +143,7 @@ func (s *Store) Query(ctx context.Context, q store.Query) ([]store.Doc, error) {
 				found = append(found, doc)
 			}
 		}
-		slices.SortFunc(found, func(a, b stored) int { return order(q, a, b.texts[q.OrderBy], b.doc.ID) })
+		slices.SortFunc(found, func(a, b stored) int { return order(q, a, b.at(q), b.doc.ID) })
 		out := make([]store.Doc, 0, min(len(found), q.Limit))
 		for _, doc := range found[:min(len(found), q.Limit)] {
 			out = append(out, doc.doc)
@@ -154,20 +154,26 @@ func (s *Store) Query(ctx context.Context, q store.Query) ([]store.Doc, error) {
 
 func matches(q store.Query, doc stored) bool {
 	for _, e := range q.Equal {
-		if v, ok := doc.texts[e.Field]; !ok || v != e.Value {
+		if v, ok := doc.texts.get(e.Field); !ok || v != e.Value {
 			return false
 		}
 	}
-	v, ok := doc.texts[q.OrderBy]
+	v, ok := doc.texts.get(q.OrderBy)
 	if !ok || v < q.From || q.UpTo != "" && v > q.UpTo {
 		return false
 	}
 	return q.After == (store.Position{}) || order(q, doc, q.After.Value, q.After.ID) > 0
 }
 
+// at is what a query sorts the document by.
+func (s stored) at(q store.Query) string {
+	v, _ := s.texts.get(q.OrderBy)
+	return v
+}
+
 // order compares a document with a position, in the query's direction.
 func order(q store.Query, doc stored, value, id string) int {
-	c := cmp.Or(cmp.Compare(doc.texts[q.OrderBy], value), cmp.Compare(doc.doc.ID, id))
+	c := cmp.Or(cmp.Compare(doc.at(q), value), cmp.Compare(doc.doc.ID, id))
 	if q.Desc {
 		return -c
 	}

@@ -143,6 +143,9 @@ func (q *Query) Key() string {
 	return rest.Encode()
 }
 
+// linkEscaper escapes what separates links of a header.
+var linkEscaper = strings.NewReplacer(",", "%2C", ";", "%3B")
+
 // Link builds the Link header for a list at address (scheme, host and path as the client called them) with total
 // records. The encoding leaves no comma and no semicolon raw, because the vendor's SDKs split there (T4).
 func (q *Query) Link(address string, total int) string {
@@ -159,7 +162,7 @@ func (q *Query) Link(address string, total int) string {
 		rels = append(rels, rel{"next", q.Page + 1})
 	}
 	rels = append(rels, rel{"last", last})
-	address = strings.NewReplacer(",", "%2C", ";", "%3B").Replace(address)
+	address = linkEscaper.Replace(address)
 	parts := make([]string, len(rels))
 	for i, r := range rels {
 		v := url.Values{}
