@@ -57,6 +57,7 @@ type facts struct {
 	dropped   map[string]bool         // numbers of documents that staff deleted in the portal
 	keyed     map[string]bool         // payments that were keyed in by hand
 	open      []journal.Entry         // effects that are neither done nor refused
+	polled    time.Time               // the last poll
 	waiting   int                     // messages and webhooks on their way
 	lastWrite time.Time
 	now       time.Time
@@ -110,10 +111,16 @@ func check(f facts) []Violation {
 		if r, known := f.records[strings.TrimPrefix(e.Record, f.company+"/")]; known && r.Status == record.Attention && (!r.DueAt.IsZero() || f.outside(r)) {
 			continue // the person's decision leads to it again
 		}
+		if e.StartedAt.Add(letGoAfter).After(f.polled) {
+			continue // it is let go by the first poll after a day
+		}
 		bad(comesToRest, "effect %s is neither done nor refused", e.Key)
 	}
 	return out
 }
+
+// letGoAfter is how long after it was sent an effect is let go that nobody looks up any more.
+const letGoAfter = 24 * time.Hour
 
 // restFor is how long nothing may be written before all counts as quiet.
 const restFor = 6 * time.Hour

@@ -95,7 +95,10 @@ func TestRestIsChecked(t *testing.T) {
 		{"refused for no reason", comesToRest, func(f *facts) { f.set("invoice/1", record.Attention, plan.VendorRefused) }},
 		{"still writing", comesToRest, func(f *facts) { f.lastWrite = f.now }},
 		{"still on its way", comesToRest, func(f *facts) { f.waiting = 1 }},
-		{"effect open", comesToRest, func(f *facts) { f.open = []journal.Entry{{Key: "us/receipt/IVD-9", Record: "us/payment/9"}} }},
+		{"effect open", comesToRest, func(f *facts) {
+			f.open = []journal.Entry{{Key: "us/receipt/IVD-9", Record: "us/payment/9"}}
+			f.polled = f.now
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := calmFacts()

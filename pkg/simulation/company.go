@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/connector"
+	"github.com/arbridge/arbridge/pkg/connector/q360"
 	"github.com/arbridge/arbridge/pkg/connector/q360/mapping"
 	q360sim "github.com/arbridge/arbridge/pkg/connector/q360/sandbox"
 	"github.com/arbridge/arbridge/pkg/connector/q360/sandbox/business"
@@ -88,8 +89,8 @@ func resolve(texts map[string]any) settings.Company {
 
 // scene is what all runs that begin on a day share: they never change it.
 type scene struct {
-	settings   sync.Map // by place and mode
-	dictionary sync.Map // what the ERP says of its tables, by address
+	settings   sync.Map         // by place and mode
+	dictionary *q360.Dictionary // what the ERP says of its tables
 	start      time.Time
 	business   *business.Business
 	rows       map[string][]q360sim.Record
@@ -140,7 +141,9 @@ func newScene(start time.Time) *scene {
 			s.rows[name] = append(s.rows[name], r)
 		}
 	}
+	s.dictionary = &q360.Dictionary{}
 	s.checks = checks(s)
+	s.dictionary = s.dictionary.As(start.AddDate(1, 0, 0)) // never old
 	return s
 }
 

@@ -24,6 +24,7 @@ const (
 	StaleRead       Fault = "read that lags a write"   // a list from before the last writes
 	SlowAnswer      Fault = "slow answer"              // longer than a lease may last
 	Refused         Fault = "connection refused"       // nothing listens
+	Outage          Fault = "vendor down for a while"  // of writes: done, the answer lost, and then no answers, or no lists, for up to 90 minutes
 	HookTwice       Fault = "webhook delivered twice"  // of webhooks
 	HookReordered   Fault = "webhook out of order"     // of webhooks: held back for minutes
 	HookLost        Fault = "webhook lost"             // of webhooks: the vendor takes it for delivered
@@ -53,7 +54,7 @@ const (
 // Faults lists every kind.
 func Faults() []Fault {
 	return []Fault{TimeoutBefore, TimeoutAfter, ResetBody, TruncatedJSON, HTML502, Answer500, Answer503, TooMany, TooManyWait, BadCredentials,
-		Forbidden, StaleRead, SlowAnswer, Refused, HookTwice, HookReordered, HookLost, HookLate, HookBadSign, HookOff, MessageTwice, MessageLost,
+		Forbidden, StaleRead, SlowAnswer, Refused, Outage, HookTwice, HookReordered, HookLost, HookLate, HookBadSign, HookOff, MessageTwice, MessageLost,
 		MessageLate, PublishUnclear, Crash, CrashAfter, LeaseLost, StoreConflict, StoreBefore, StoreAfter, ClockSkew, ClerkEdits, CustomerActs,
 		PDFEmpty, PDFChanged, SettingsChanged, OldAndNew, DaylightChange}
 }
@@ -103,6 +104,8 @@ func perBoundary(f Fault) [3]int {
 		return [3]int{20, 60, 120}
 	case HookTwice, HookReordered, HookLost, HookLate, HookBadSign, MessageTwice, MessageLate, MessageLost, PublishUnclear, PDFEmpty, PDFChanged:
 		return [3]int{200, 800, 2500}
+	case Outage:
+		return [3]int{50, 150, 500}
 	case HookOff:
 		return [3]int{50, 150, 300}
 	case ClockSkew, SettingsChanged, OldAndNew:

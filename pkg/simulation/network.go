@@ -52,6 +52,10 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := n.p.cross(what); err != nil {
 		return nil, err
 	}
+	if n.down(c) {
+		n.p.after(what)
+		return answer(r, http.StatusServiceUnavailable, "text/plain", "upstream connect error", nil), nil
+	}
 	if res, err, hit := n.before(r); hit {
 		n.p.after(what)
 		return res, err
@@ -70,7 +74,23 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	n.remember(c, res, content)
 	n.p.after(what)
+	if c.write() && w.hit(Outage) {
+		w.outages[c.vendor()] = outage{w.loop.now.Add(w.loop.between(2*time.Minute, 90*time.Minute)), w.loop.chance(5000)}
+		return nil, errTimeout{}
+	}
 	return n.behind(c, res)
+}
+
+// outage is a time in which a vendor answers nothing, or no lists while all else goes on.
+type outage struct {
+	until time.Time
+	lists bool
+}
+
+// down reports whether the vendor does not answer at present.
+func (n *network) down(c *call) bool {
+	out := n.p.w.outages[c.vendor()]
+	return !n.p.w.calm && n.p.w.loop.now.Before(out.until) && (c.list() || !out.lists)
 }
 
 // meanwhile has people do something at the very moment of a call.
@@ -168,16 +188,9 @@ func (n *network) remember(c *call, res *http.Response, content []byte) {
 	w.stale[c.key()] = staleAnswer{w.loop.now, res.Header.Clone(), content}
 }
 
-// dictionaryPath is where the ERP describes its tables.
-const dictionaryPath = "/api/DataDict"
-
-// vendor hands the request to the sandbox. What the ERP says of its tables is the same always, and kept.
+// vendor hands the request to the sandbox.
 func (n *network) vendor(r *http.Request, body []byte) (*http.Response, []byte) {
 	w := n.p.w
-	static := r.Method == http.MethodGet && r.URL.Path == dictionaryPath
-	if known, ok := w.scene.dictionary.Load(r.URL.String()); ok && static {
-		return answer(r, http.StatusOK, "application/json", known.(string), nil), []byte(known.(string))
-	}
 	rec := httptest.NewRecorder()
 	in := r.Clone(r.Context())
 	in.Body, in.RequestURI, in.RemoteAddr = io.NopCloser(bytes.NewReader(body)), r.URL.RequestURI(), "127.0.0.1:1"
@@ -188,10 +201,7 @@ func (n *network) vendor(r *http.Request, body []byte) (*http.Response, []byte) 
 	}
 	h.ServeHTTP(rec, in)
 	res := rec.Result()
-	res.Request = r
-	if static && rec.Code == http.StatusOK {
-		w.scene.dictionary.Store(r.URL.String(), rec.Body.String())
-	}
+	res.Request, res.ContentLength = r, int64(rec.Body.Len())
 	return res, rec.Body.Bytes()
 }
 

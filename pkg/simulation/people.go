@@ -107,7 +107,7 @@ func (w *world) act(a act, rng *rand.Rand, how string) {
 	w.deeds = append(w.deeds, day(w.loop.now)+" "+how+text)
 }
 
-// overtake has a clerk change the invoice that a process works on, while that sleeps.
+// overtake has a clerk change the invoice that a process works on, while that sleeps, and an operator poll the company soon.
 func (w *world) overtake(p *process) {
 	var t engine.Task
 	if json.Unmarshal(p.task, &t) != nil || t.Kind != billing.KindInvoice {
@@ -124,6 +124,7 @@ func (w *world) overtake(p *process) {
 		x.co = b.co
 		return x.changeBill(b)
 	}}, rand.New(rand.NewPCG(w.loop.rng.Uint64(), 5)), "meanwhile ")
+	w.loop.after(w.loop.between(time.Second, 5*time.Minute), "poll by hand", func() { w.tickOf(b.co) })
 }
 
 // atOnce has a clerk, or a customer, do something while a call of the company is under way.

@@ -33,7 +33,10 @@ type Report struct {
 	Runs     int      `json:"runs"`
 	Coverage Coverage `json:"coverage"`
 	Failed   []Result `json:"failed,omitempty"` // by seed
-	Events   int      `json:"events"`
+	Events   int      `json:"events"`           // that people caused
+	Told     int      `json:"told"`             // that the portal had of it
+	Fewest   int      `json:"fewest"`           // of both in a run
+	Most     int      `json:"most"`
 	Calls    int      `json:"calls"`
 	Writes   int      `json:"writes"`
 	Receipts int      `json:"receipts"`
@@ -81,6 +84,11 @@ func (r *Report) add(one Result) {
 	r.Runs++
 	r.Coverage.Add(one.Coverage)
 	r.Events, r.Calls, r.Writes, r.Receipts = r.Events+one.Events, r.Calls+one.Calls, r.Writes+one.Writes, r.Receipts+one.Receipts
+	both := one.Events + one.Told
+	r.Told, r.Most = r.Told+one.Told, max(r.Most, both)
+	if r.Fewest = min(r.Fewest, both); r.Runs == 1 {
+		r.Fewest = both
+	}
 	if len(one.Violations) > 0 {
 		r.Failed = append(r.Failed, one)
 	}
@@ -88,7 +96,8 @@ func (r *Report) add(one Result) {
 
 // Print writes the coverage table, and the runs that failed.
 func (r Report) Print(to io.Writer) {
-	fmt.Fprintf(to, "%d runs, %d events of people, %d calls to vendors, %d of them writes, %d receipts in the ERP.\n\n", r.Runs, r.Events, r.Calls, r.Writes, r.Receipts)
+	fmt.Fprintf(to, "%d runs: %d events of people and %d of the portal, %d to %d in a run; %d calls to vendors, %d of them writes; %d receipts in the ERP.\n\n",
+		r.Runs, r.Events, r.Told, r.Fewest, r.Most, r.Calls, r.Writes, r.Receipts)
 	fmt.Fprintf(to, "%-32s %12s %10s\n", "fault", "happened", "per run")
 	for _, f := range Faults() {
 		n := r.Coverage[f]

@@ -15,13 +15,13 @@ import (
 const idlePoll = 25 * time.Hour
 
 // calmPoll is the distance of ticks when nothing goes wrong any more and something is due.
-const calmPoll = 2 * time.Hour
+const calmPoll = 4 * time.Hour
 
 // skewed is by how much the clocks of two processes may differ.
 const skewed = 40 * time.Second
 
 // tick is the scheduler. It leaves out the ticks in which there is nothing to find: nobody did anything in the company since
-// its last complete poll, and nothing is due. A run in sixty-four leaves out none of the first half day.
+// its last complete poll, and nothing is due. A run in 128 leaves out none of the first half day.
 func (w *world) tick() {
 	now := w.loop.now
 	if w.eager && now.Sub(w.scene.start) < 12*time.Hour {
@@ -33,17 +33,22 @@ func (w *world) tick() {
 	for _, co := range w.companies {
 		due := w.pollDue(co)
 		if !due.After(now) {
-			data, err := json.Marshal(engine.Tick{Company: co.id})
-			if err != nil {
-				panic("simulation: " + err.Error())
-			}
-			w.queue.add(bus.TopicTicks, bus.Message{Key: "tick/" + co.id + "/", Data: data})
-			co.ticked = now
+			w.tickOf(co)
 			due = now.Add(w.every)
 		}
 		next = minTime(next, due)
 	}
 	w.tickAt(maxTime(next, now.Add(w.every)))
+}
+
+// tickOf has a company polled.
+func (w *world) tickOf(co *company) {
+	data, err := json.Marshal(engine.Tick{Company: co.id})
+	if err != nil {
+		panic("simulation: " + err.Error())
+	}
+	w.queue.add(bus.TopicTicks, bus.Message{Key: "tick/" + co.id + "/", Data: data})
+	co.ticked = w.loop.now
 }
 
 // pollDue is when a company has to be polled next.

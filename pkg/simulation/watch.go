@@ -37,6 +37,14 @@ func (c *call) write() bool {
 	return c.r.Method == http.MethodPatch
 }
 
+// vendor names who is called: the ERP of all companies, or the company's own portal account.
+func (c *call) vendor() string {
+	if c.erp {
+		return "erp"
+	}
+	return c.co.id
+}
+
 // list reports whether it reads several things at once; such reads may lag.
 func (c *call) list() bool {
 	if c.erp {
@@ -51,6 +59,9 @@ func (c *call) table(name string) bool { return bytes.Contains(c.body, []byte("\
 // leaves checks a call as it leaves its process.
 func (w *world) leaves(c *call) {
 	w.calls++
+	if c.r.URL.Path == "/api/DataDict" && !w.checking && w.scene.checks != nil {
+		panic("simulation: the start-up check did not read all tables") // runs would depend on each other
+	}
 	w.trace.detail("  %s %s %s %s", c.p.name, c.co.id, c.r.Method, c.r.URL)
 	if c.co.off {
 		w.bad(notForAll, "%s calls %s for %s, which is disabled", c.p.name, c.r.URL.Path, c.co.id)

@@ -18,7 +18,7 @@ import (
 // Options of a run. Everything that is not given follows from the seed.
 type Options struct {
 	Seed    uint64
-	Events  int     // that people cause; 0: 25 to 45, and in a run in sixteen 80 to 200
+	Events  int     // that people cause; 0: 26 to 42, and in a run in 64 120 to 240
 	Workers int     // processes; 0: 2 to 6
 	Faults  []Fault // that may happen; nil: about half of all kinds; empty: none
 	Skip    map[int]bool
@@ -35,7 +35,8 @@ type Result struct {
 	Deeds      []string    `json:"deeds,omitempty"` // what people did, and when
 	Trace      []string    `json:"trace,omitempty"`
 	Faults     []Fault     `json:"faults,omitempty"` // that could happen
-	Events     int         `json:"events"`
+	Events     int         `json:"events"`           // that people caused
+	Told       int         `json:"told"`             // that the portal had of it
 	Workers    int         `json:"workers"`
 	Steps      int         `json:"steps"`
 	Writes     int         `json:"writes"` // to vendors
@@ -84,6 +85,7 @@ type world struct {
 	writes     int
 	lastWrite  time.Time
 	stale      map[string]staleAnswer
+	outages    map[string]outage // by vendor
 	dues       map[string]string // when records and events are due, by collection and id
 	every      time.Duration     // the distance of ticks
 	eager      bool              // every tick is made
@@ -96,8 +98,8 @@ func newWorld(s *scene, opt Options) (*world, error) {
 	t := newTrace(opt.Keep)
 	w := &world{
 		opt: opt, scene: s, trace: t, loop: newLoop(opt.Seed, s.start, t), coverage: Coverage{}, disk: enginetest.NewStore(), shelf: enginetest.NewBlobs(),
-		people: rand.New(rand.NewPCG(opt.Seed, 77)), stale: map[string]staleAnswer{},
-		dues: map[string]string{}, eager: opt.Seed%64 == 5, checking: opt.Seed%16 == 5,
+		people: rand.New(rand.NewPCG(opt.Seed, 77)), stale: map[string]staleAnswer{}, outages: map[string]outage{},
+		dues: map[string]string{}, eager: opt.Seed%128 == 5, checking: opt.Seed%32 == 5,
 	}
 	t.loop = w.loop
 	w.queue, w.past = &queue{w: w}, newPast()
@@ -111,12 +113,12 @@ func newWorld(s *scene, opt Options) (*world, error) {
 		w.workers = []int{2, 2, 2, 2, 3, 3, 4, 6}[choose.IntN(8)]
 	}
 	if opt.Events == 0 {
-		w.opt.Events = 25 + choose.IntN(21)
-		if opt.Seed%16 == 7 {
-			w.opt.Events = 80 + choose.IntN(121)
+		w.opt.Events = 26 + choose.IntN(17)
+		if opt.Seed%64 == 7 {
+			w.opt.Events = 120 + choose.IntN(121)
 		}
 	}
-	w.every = time.Duration(choose.IntN(3)+1) * 5 * time.Minute
+	w.every = time.Duration(choose.IntN(3)+1) * 10 * time.Minute
 	w.rates = draw(choose, opt.Faults)
 	if opt.Logs || opt.Keep || opt.Seed%8 == 0 {
 		w.logs = &logWatch{w: w, needles: w.secrets.needles()}
@@ -223,6 +225,7 @@ func (s *scene) run(opt Options) (Result, error) {
 	r := Result{
 		Seed: opt.Seed, Hash: w.trace.hash(), Violations: w.found, Coverage: w.coverage, Deeds: w.deeds, Trace: w.trace.lines, Faults: w.rates.names(),
 		Events: w.opt.Events, Workers: w.workers, Steps: w.loop.steps, Writes: w.writes, Calls: w.calls, Virtual: w.loop.now.Sub(s.start).String(),
+		Told: len(w.past.told),
 	}
 	for _, book := range w.erp.Ledger().Books {
 		r.Documents, r.Receipts = r.Documents+len(book.Invoices), r.Receipts+len(book.Receipts)
