@@ -93,7 +93,7 @@ func simRunCommand() *cobra.Command {
 }
 
 func (o *simOptions) run(cmd *cobra.Command, opt simulation.Options) error {
-	debug.SetGCPercent(1600)   // runs are short and small
+	debug.SetGCPercent(800)    // runs are short and small
 	runtime.MemProfileRate = 0 // nobody looks
 	sim, out := simulation.New(), cmd.OutOrStdout()
 	report, err := sim.RunMany(cmd.Context(), o.seeds, o.stop, opt, nil)

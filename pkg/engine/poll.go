@@ -316,6 +316,9 @@ func latest(items []item) []item {
 	return out
 }
 
+// clocksDiffer is by how much the clocks of two processes may differ.
+const clocksDiffer = time.Minute
+
 // pageWrites compares the items with what is stored and returns the writes that bring the store up to date.
 func (e *Engine) pageWrites(ctx context.Context, c *Company, items []item, backfill bool) ([]store.Write, []*record.Record, error) {
 	items = latest(items)
@@ -333,10 +336,10 @@ func (e *Engine) pageWrites(ctx context.Context, c *Company, items []item, backf
 	var todo []*record.Record
 	for i, it := range items {
 		old, exists := have[ids[i]]
-		if exists && old.Value.Seen == it.fingerprint {
+		if exists && (old.Value.Seen == it.fingerprint || old.Value.SeenAt.After(it.read.Add(clocksDiffer))) {
 			continue
 		}
-		source, err := it.source(c.ID, e)
+		source, err := it.source(c.ID)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -372,7 +375,7 @@ func (e *Engine) scheduled(c *Company, it item, old store.Row[record.Record], ex
 	} else {
 		rec.Note(now, "changed in the ERP", "")
 	}
-	rec.Seen, rec.Customer, rec.UpdatedAt, rec.Attempts = it.fingerprint, it.customer, store.At(now), 0
+	rec.Seen, rec.SeenAt, rec.Customer, rec.UpdatedAt, rec.Attempts = it.fingerprint, store.At(it.read), it.customer, store.At(now), 0
 	if rec.LeaseOwner == "" && rec.Status != record.Ignored && rec.Status != record.Unknown {
 		rec.Set(record.Scheduled, nil)
 		rec.DueAt = store.At(now.Add(e.opt.Grace))
@@ -424,7 +427,7 @@ func sourceOf[T billing.Invoice | billing.Customer](
 		return doc, err
 	}
 	w.seen = fingerprint(doc)
-	w.rec.Seen = w.seen
+	w.rec.Seen, w.rec.SeenAt = w.seen, store.At(now)
 	if s, err = record.NewSource(w.c.ID, w.rec.Kind, w.rec.SourceID, w.seen, now, doc); err != nil {
 		return doc, err
 	}
@@ -446,13 +449,13 @@ func (e *Engine) keepSource(ctx context.Context, id string, s record.Source, ver
 }
 
 // source is the item's ERP record as it is kept.
-func (it item) source(company string, e *Engine) (record.Source, error) {
+func (it item) source(company string) (record.Source, error) {
 	if it.invoice != nil {
-		s, err := record.NewSource(company, it.kind, it.id, it.fingerprint, e.clock.Now(), *it.invoice)
+		s, err := record.NewSource(company, it.kind, it.id, it.fingerprint, it.read, *it.invoice)
 		if it.files != nil {
 			s.Files, s.Listed = it.files.files, true
 		}
 		return s, err
 	}
-	return record.NewSource(company, it.kind, it.id, it.fingerprint, e.clock.Now(), *it.cust)
+	return record.NewSource(company, it.kind, it.id, it.fingerprint, it.read, *it.cust)
 }

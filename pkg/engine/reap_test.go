@@ -213,3 +213,29 @@ func TestSentAndTakenBack(t *testing.T) {
 	}
 	f.noOpenEffects()
 }
+
+// TestReadBehindThePage: what a worker read after a poll asked for its page is newer than the page.
+func TestReadBehindThePage(t *testing.T) {
+	f := synced(t, "1")
+	f.Clock.Advance(11 * time.Minute) // a worker reads for itself
+	f.ERP.PutInvoices(enginetest.Over(enginetest.Invoice("1", "C1"), 60))
+	last := enginetest.Over(enginetest.Invoice("1", "C1"), 70)
+	other := f.Start()
+	f.ERP.Fail(enginetest.Fault{Method: "Invoices", Nth: 1, After: true, Hook: func() {
+		f.ERP.PutInvoices(last)
+		f.Clock.Advance(2 * time.Minute)
+		if err := other.Sync(t.Context(), engine.Task{Company: "us", Kind: billing.KindInvoice, ID: "1"}); err != nil {
+			t.Error(err)
+		}
+	}})
+	if _, err := f.e.Poll(t.Context(), "us"); err != nil {
+		t.Fatal(err)
+	}
+	f.drain()
+	if got := f.document().Total; !got.Equal(last.Total) {
+		t.Errorf("the portal says %s, the ERP %s", got, last.Total)
+	}
+	if n := f.Portal.Count("UpdateDocument"); n != 1 {
+		t.Errorf("%d updates", n)
+	}
+}

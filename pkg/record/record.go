@@ -45,9 +45,11 @@ type Record struct {
 	// Summary is the reasons in words, for the reader of the store.
 	Summary string `json:"summary,omitempty"`
 
-	// Seen is the fingerprint of the source as last read; Written that of the source last written to the portal.
-	Seen    string `json:"seen,omitempty"`
-	Written string `json:"written,omitempty"`
+	// Seen is the fingerprint of the source as last read, for which the ERP was asked at SeenAt; Written that of the source last
+	// written to the portal.
+	Seen    string     `json:"seen,omitempty"`
+	SeenAt  store.Time `json:"seen_at,omitzero"`
+	Written string     `json:"written,omitempty"`
 
 	PortalID    string       `json:"portal_id,omitempty"`
 	PortalKind  billing.Kind `json:"portal_kind,omitempty"` // invoice or credit_note

@@ -92,7 +92,7 @@ func (w *world) do(d deed) {
 // act does a deed, and notes it.
 func (w *world) act(a act, rng *rand.Rand, how string) {
 	x := &doer{w: w, rng: rng}
-	x.co = w.companies[rng.IntN(len(w.companies))]
+	x.co = w.lively[rng.IntN(len(w.lively))]
 	text, err := a.do(x)
 	switch {
 	case err != nil:

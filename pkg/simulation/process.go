@@ -60,7 +60,7 @@ func (w *world) start() *process {
 	}
 	disk, queue := &disk{w.disk, p}, &publisher{p}
 	p.engine = engine.New(disk, queue, clk, log, companies, engine.Options{
-		Owner: p.name, GapFill: 30 * time.Minute, Blobs: &shelf{w.shelf, p}, MaxFile: 1 << 20,
+		Owner: p.name, GapFill: time.Hour, Blobs: &shelf{w.shelf, p}, MaxFile: 1 << 20,
 	})
 	beats := &poll.Poll{Engine: p.engine, Jobs: schedule.New(disk, clk), Bus: queue, Log: log}
 	hook := webhook.Handler(p.engine, w.secrets, func(company string) string { return "hook-" + company },

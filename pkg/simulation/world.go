@@ -71,6 +71,7 @@ type world struct {
 	queue      *queue
 	secrets    vault
 	companies  []*company
+	lively     []*company // in which people do something
 	processes  []*process
 	workers    int
 	started    int
@@ -107,6 +108,7 @@ func newWorld(s *scene, opt Options) (*world, error) {
 	choose := rand.New(rand.NewPCG(opt.Seed, 3))
 	sandboxed, off := choose.IntN(6), choose.IntN(8) // often none
 	w.companies = newCompanies(s, s.start.AddDate(0, 0, -4).Format(time.DateOnly), sandboxed, off)
+	w.lively = lively(choose, w.companies)
 	w.secrets = newVault(w.companies)
 	w.workers = opt.Workers
 	if w.workers == 0 {
@@ -127,6 +129,17 @@ func newWorld(s *scene, opt Options) (*world, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// lively chooses the companies in which people do something: in half of the runs one, so that much happens there, else more.
+func lively(rng *rand.Rand, all []*company) []*company {
+	n := []int{1, 1, 2, 3}[rng.IntN(4)]
+	some := slices.Clone(all)
+	rng.Shuffle(len(some), func(i, j int) { some[i], some[j] = some[j], some[i] })
+	if some[0].off {
+		some[0], some[1] = some[1], some[0]
+	}
+	return some[:n]
 }
 
 // vendors starts both sandboxes.
