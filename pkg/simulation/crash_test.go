@@ -91,6 +91,7 @@ func crashed(t *testing.T, s *scene, f workflow, at ...int) (int, []Violation) {
 	defer w.loop.close()
 	x := &doer{w: w, rng: w.people, co: w.companies[0]}
 	x.co.off, x.co.sandbox = false, false
+	w.every = 30 * time.Minute // so that an hourly full read of the ERP is due soon
 	for _, co := range w.companies[1:] {
 		co.off = true
 	}

@@ -24,7 +24,7 @@ const (
 	StaleRead       Fault = "read that lags a write"   // a list from before the last writes
 	SlowAnswer      Fault = "slow answer"              // longer than a lease may last
 	Refused         Fault = "connection refused"       // nothing listens
-	Outage          Fault = "vendor down for a while"  // of writes: done, the answer lost, and then no answers, or no lists, for up to 90 minutes
+	Outage          Fault = "vendor down for a while"  // of writes: done, the answer lost, and then no answers, or lists forbidden, for up to 90 minutes
 	HookTwice       Fault = "webhook delivered twice"  // of webhooks
 	HookReordered   Fault = "webhook out of order"     // of webhooks: held back for minutes
 	HookLost        Fault = "webhook lost"             // of webhooks: the vendor takes it for delivered
@@ -105,7 +105,7 @@ func perBoundary(f Fault) [3]int {
 	case HookTwice, HookReordered, HookLost, HookLate, HookBadSign, MessageTwice, MessageLate, MessageLost, PublishUnclear, PDFEmpty, PDFChanged:
 		return [3]int{200, 800, 2500}
 	case Outage:
-		return [3]int{50, 150, 500}
+		return [3]int{30, 80, 250}
 	case HookOff:
 		return [3]int{50, 150, 300}
 	case ClockSkew, SettingsChanged, OldAndNew:

@@ -52,11 +52,11 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := n.p.cross(what); err != nil {
 		return nil, err
 	}
-	if n.down(c) {
+	if res := n.down(c); res != nil {
 		n.p.after(what)
-		return answer(r, http.StatusServiceUnavailable, "text/plain", "upstream connect error", nil), nil
+		return res, nil
 	}
-	if res, err, hit := n.before(r); hit {
+	if res, err, hit := n.before(c); hit {
 		n.p.after(what)
 		return res, err
 	}
@@ -74,23 +74,33 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	n.remember(c, res, content)
 	n.p.after(what)
-	if c.write() && w.hit(Outage) {
+	if c.write() && w.disturbs(c, Outage) {
 		w.outages[c.vendor()] = outage{w.loop.now.Add(w.loop.between(2*time.Minute, 90*time.Minute)), w.loop.chance(5000)}
 		return nil, errTimeout{}
 	}
 	return n.behind(c, res)
 }
 
-// outage is a time in which a vendor answers nothing, or no lists while all else goes on.
+// outage is a time in which a vendor answers nothing, or forbids lists while all else goes on.
 type outage struct {
 	until time.Time
 	lists bool
 }
 
-// down reports whether the vendor does not answer at present.
-func (n *network) down(c *call) bool {
+// down is what the vendor answers during an outage; nil when there is none.
+func (n *network) down(c *call) *http.Response {
 	out := n.p.w.outages[c.vendor()]
-	return !n.p.w.calm && n.p.w.loop.now.Before(out.until) && (c.list() || !out.lists)
+	switch {
+	case n.p.w.calm || !n.p.w.loop.now.Before(out.until) || out.lists && !c.list():
+		return nil
+	case out.lists:
+		return forbidden(c.r)
+	}
+	return answer(c.r, http.StatusServiceUnavailable, "text/plain", "upstream connect error", nil)
+}
+
+func forbidden(r *http.Request) *http.Response {
+	return answer(r, http.StatusForbidden, "application/json", `{"type":"invalid_request","message":"You do not have permission."}`, nil)
 }
 
 // meanwhile has people do something at the very moment of a call.
@@ -138,24 +148,24 @@ func (n *network) stale(c *call) *http.Response {
 // laggingMoney is how far the ERP's lists of receipts may be behind.
 const laggingMoney = 20 * time.Minute
 
-// lagged leaves receipts out of a list of the ERP that it does not have to know yet.
+// lagged leaves receipts out of a list of the ERP that does not know them yet.
 func (n *network) lagged(c *call, res *http.Response, content []byte) (*http.Response, []byte) {
 	w := n.p.w
-	if !c.erp || !c.list() || !strings.HasSuffix(c.r.URL.Path, "/CASHRECEIPT") || res.StatusCode != http.StatusOK {
+	if w.calm || !c.erp || !c.list() || !strings.HasSuffix(c.r.URL.Path, "/CASHRECEIPT") || res.StatusCode != http.StatusOK {
 		return res, content
 	}
 	late := func(v any) bool {
 		row, _ := v.(map[string]any)
 		no, _ := row["RECEIPTNO"].(string)
-		at, known := w.past.receipts[strings.TrimSpace(no)] // columns are padded
-		return known && w.loop.now.Sub(at) < laggingMoney
+		return w.loop.now.Before(w.past.receipts[strings.TrimSpace(no)]) // columns are padded
 	}
 	var doc any
 	dec := json.NewDecoder(bytes.NewReader(content))
 	dec.UseNumber()
-	if dec.Decode(&doc) != nil || !without(doc, late) || !w.hit(StaleRead) {
+	if dec.Decode(&doc) != nil || !without(doc, late) {
 		return res, content
 	}
+	w.happened(StaleRead)
 	content, err := json.Marshal(doc)
 	if err != nil {
 		panic("simulation: " + err.Error())
@@ -216,29 +226,29 @@ func (w *world) changeFile(documentNo string) {
 func (c *call) download() bool { return c.erp && c.r.URL.Path == "/api/Document" }
 
 // before are faults of calls that the vendor never sees.
-func (n *network) before(r *http.Request) (*http.Response, error, bool) {
-	w := n.p.w
+func (n *network) before(c *call) (*http.Response, error, bool) {
+	w, r := n.p.w, c.r
 	switch {
-	case w.hit(TimeoutBefore):
+	case w.disturbs(c, TimeoutBefore):
 		w.loop.pause(90 * time.Second)
 		return nil, errTimeout{}, true
-	case w.hit(Refused):
+	case w.disturbs(c, Refused):
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}, true
-	case w.hit(HTML502):
+	case w.disturbs(c, HTML502):
 		return answer(r, http.StatusBadGateway, "text/html", "<html><h1>502 Bad Gateway</h1></html>", nil), nil, true
-	case w.hit(Answer503):
+	case w.disturbs(c, Answer503):
 		return answer(r, http.StatusServiceUnavailable, "text/plain", "upstream connect error", nil), nil, true
-	case w.hit(TooMany):
+	case w.disturbs(c, TooMany):
 		return answer(r, http.StatusTooManyRequests, "application/json", `{"type":"rate_limit_error","message":"slow down"}`, nil), nil, true
-	case w.hit(TooManyWait):
+	case w.disturbs(c, TooManyWait):
 		wait := 1 + w.loop.rng.IntN(120)
 		n.mustWait(r, time.Duration(wait)*time.Second)
 		return answer(r, http.StatusTooManyRequests, "application/json", `{"type":"rate_limit_error","message":"slow down"}`,
 			map[string]string{"Retry-After": fmt.Sprint(wait)}), nil, true
-	case w.hit(BadCredentials):
+	case w.disturbs(c, BadCredentials):
 		return answer(r, http.StatusUnauthorized, "application/json", `{"type":"invalid_request","message":"Missing API key!"}`, nil), nil, true
-	case w.hit(Forbidden):
-		return answer(r, http.StatusForbidden, "application/json", `{"type":"invalid_request","message":"You do not have permission."}`, nil), nil, true
+	case w.disturbs(c, Forbidden):
+		return forbidden(r), nil, true
 	}
 	return nil, nil, false
 }
@@ -250,23 +260,23 @@ func (n *network) behind(c *call, res *http.Response) (*http.Response, error) {
 		return answer(r, http.StatusOK, "application/pdf", "", nil), nil
 	}
 	switch {
-	case w.hit(TimeoutAfter):
+	case w.disturbs(c, TimeoutAfter):
 		w.loop.pause(90 * time.Second)
 		return nil, errTimeout{}
-	case w.hit(ResetBody):
+	case w.disturbs(c, ResetBody):
 		content, _ := readAll(res.Body)
 		res.Body = io.NopCloser(io.MultiReader(bytes.NewReader(content[:len(content)/2]), broken{}))
 		res.ContentLength = -1
 		return res, nil
-	case w.hit(TruncatedJSON):
+	case w.disturbs(c, TruncatedJSON):
 		content, _ := readAll(res.Body)
 		res.Body = io.NopCloser(bytes.NewReader(content[:len(content)/2]))
 		res.ContentLength = -1
 		res.Header.Del("Content-Length")
 		return res, nil
-	case w.hit(Answer500):
+	case w.disturbs(c, Answer500):
 		return answer(r, http.StatusInternalServerError, "application/json", `{"type":"api_error","message":"An internal error occurred."}`, nil), nil
-	case w.hit(SlowAnswer):
+	case w.disturbs(c, SlowAnswer):
 		w.loop.pause(w.loop.between(20*time.Second, 4*time.Minute))
 	}
 	return res, nil

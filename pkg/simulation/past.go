@@ -44,7 +44,7 @@ type past struct {
 	looked       map[string]time.Time // when a process last read a payment
 	versions     map[string]int       // of a document, as last written to the portal
 	showedPaid   map[string]bool      // what a process last saw of a document
-	receipts     map[string]time.Time // when they came, by number
+	receipts     map[string]time.Time // since when the lists of the ERP have them, by number
 	keyed        map[string]bool      // payments that a clerk keyed in
 }
 

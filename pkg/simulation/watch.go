@@ -241,6 +241,9 @@ func (w *world) newReceipts(c *call) {
 				continue
 			}
 			w.past.receipts[r.ReceiptNo] = w.loop.now
+			if w.loop.chance(w.rates[StaleRead]) {
+				w.past.receipts[r.ReceiptNo] = w.loop.now.Add(w.loop.between(0, laggingMoney))
+			}
 			id, ours := paymentOf(r.Reference)
 			if !ours {
 				continue

@@ -184,6 +184,20 @@ func (w *world) hit(f Fault) bool {
 	return true
 }
 
+// disturbs reports whether a fault happens to a call now. Writes are disturbed more often than reads, which there are many more
+// of, and which are made again.
+func (w *world) disturbs(c *call, f Fault) bool {
+	rate := w.rates[f] * 2 / 3
+	if c.write() {
+		rate = w.rates[f] * 3
+	}
+	if w.calm || !w.loop.chance(rate) {
+		return false
+	}
+	w.happened(f)
+	return true
+}
+
 func (w *world) happened(f Fault) {
 	w.coverage[f]++
 	w.trace.add("* %s", f)
