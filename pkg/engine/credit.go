@@ -121,16 +121,19 @@ func (e *Engine) applyCredit(ctx context.Context, w *work, credits connector.Cre
 }
 
 // refusedUse forgets a use that the portal clearly did not take, so that the next run plans anew, and ends the work. Most
-// often another credit note, or a payment, was quicker; after a few refusals a person has to look.
+// often another credit note, or a payment, was quicker; after a few tries a person has to look, while it is tried on.
 func (w *work) refusedUse(ctx context.Context, err error) error {
 	if !errors.Is(err, errOpen) && !connector.Ambiguous(err) {
 		w.rec.Uses = slices.DeleteFunc(slices.Clone(w.rec.Uses), func(u record.Use) bool { return u.PaymentID == "" })
 	}
-	if definite(err) && w.rec.Attempts < patience {
-		w.rec.Attempts++
-		return w.park(ctx, record.Scheduled, w.backoff(0), plan.Because(plan.VendorRefused, "vendor", vendorPortal, "problem", intake.Cause(err)))
+	if !definite(err) {
+		return w.fail(ctx, vendorPortal, err)
 	}
-	return w.fail(ctx, vendorPortal, err)
+	reason := plan.Because(plan.VendorRefused, "vendor", vendorPortal, "problem", intake.Cause(err))
+	if w.rec.Attempts++; w.rec.Attempts > patience {
+		return w.park(ctx, record.Attention, missingAgain, reason)
+	}
+	return w.park(ctx, record.Scheduled, w.backoff(0), reason)
 }
 
 // creditInput reads what the plan needs: the customer's open invoices that arbridge synced, and the contracts in the ERP.

@@ -137,7 +137,7 @@ func TestLostCreditUse(t *testing.T) {
 }
 
 // TestRefusedCreditUse: somebody else was quicker, so that the portal does not take the use; what is left is planned anew. A
-// portal that goes on refusing is for a person.
+// portal that goes on refusing is for a person, and asked again now and then.
 func TestRefusedCreditUse(t *testing.T) {
 	refusal := func(nth int) enginetest.Fault {
 		return enginetest.Fault{Method: "ApplyCreditNote", Nth: nth, Class: connector.ClassInvalid}
@@ -164,6 +164,8 @@ func TestRefusedCreditUse(t *testing.T) {
 	if n := f.Portal.Count("ApplyCreditNote"); n != 4 {
 		t.Errorf("tried %d times", n)
 	}
+	f.run(3 * time.Hour) // it is planned anew now and then, and the portal takes it at last
+	f.want(billing.KindCredit, "9", record.Synced, "")
 }
 
 // TestLostCreditUseAmongUnreadable: while a payment of the list can not be read, the use may be that one: nothing is repeated.

@@ -243,7 +243,8 @@ func (w *work) fail(ctx context.Context, vendor string, err error) error {
 	return w.park(ctx, record.Attention, due, plan.Because(plan.VendorRefused, "vendor", vendor, "problem", problem))
 }
 
-// missingAgain is when work is tried again for which a vendor does not have something that it should.
+// missingAgain is when work is tried again for which a vendor does not have something that it should, or which it refused again
+// and again.
 const missingAgain = 6 * time.Hour
 
 // stoppedCall ends work whose vendor is not called at present: it is tried again when the vendor may be, and the try does
