@@ -106,7 +106,11 @@ func forbidden(r *http.Request) *http.Response {
 // meanwhile has people do something at the very moment of a call.
 func (n *network) meanwhile(c *call) {
 	w := n.p.w
-	if w.hit(ClerkEdits) {
+	switch {
+	case !w.hit(ClerkEdits):
+	case w.loop.chance(5000) && w.overtake(n.p, 10*time.Second):
+		w.loop.pause(w.loop.between(15*time.Second, 90*time.Second))
+	default:
 		w.atOnce(true)
 	}
 	if w.hit(CustomerActs) {

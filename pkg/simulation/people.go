@@ -107,24 +107,26 @@ func (w *world) act(a act, rng *rand.Rand, how string) {
 	w.deeds = append(w.deeds, day(w.loop.now)+" "+how+text)
 }
 
-// overtake has a clerk change the invoice that a process works on, while that sleeps, and an operator poll the company soon.
-func (w *world) overtake(p *process) {
+// overtake has a clerk change the invoice that a process works on, while that sleeps, and an operator poll the company soon. It
+// reports whether there is one.
+func (w *world) overtake(p *process, soon time.Duration) bool {
 	var t engine.Task
 	if json.Unmarshal(p.task, &t) != nil || t.Kind != billing.KindInvoice {
-		return
+		return false
 	}
 	b := w.past.bills[t.ID]
 	if b == nil || w.calm {
-		return
+		return false
 	}
 	if whole := (&doer{w: w, co: b.co}).mine(posted); !slices.ContainsFunc(whole, func(i q360sim.LedgerInvoice) bool { return i.InvoiceNo == b.no }) {
-		return
+		return false
 	}
 	w.act(act{name: "change", clerk: true, do: func(x *doer) (string, error) {
 		x.co = b.co
 		return x.changeBill(b)
 	}}, rand.New(rand.NewPCG(w.loop.rng.Uint64(), 5)), "meanwhile ")
-	w.loop.after(w.loop.between(time.Second, 5*time.Minute), "poll by hand", func() { w.tickOf(b.co) })
+	w.loop.after(w.loop.between(time.Second, soon), "poll by hand", func() { w.tickOf(b.co) })
+	return true
 }
 
 // atOnce has a clerk, or a customer, do something while a call of the company is under way.

@@ -156,7 +156,7 @@ func (p *process) cross(what string) error {
 		p.die()
 	case p.effect == "" && w.hit(LeaseLost): // what was sent already can not be held back
 		w.trace.add("%s oversleeps at %s", p.name, what)
-		w.overtake(p)
+		w.overtake(p, 5*time.Minute)
 		w.loop.pause(w.loop.between(2*time.Minute, 40*time.Minute))
 	}
 	w.loop.pause(w.loop.between(time.Millisecond, 40*time.Millisecond))

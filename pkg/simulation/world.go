@@ -187,9 +187,9 @@ func (w *world) hit(f Fault) bool {
 // disturbs reports whether a fault happens to a call now. Writes are disturbed more often than reads, which there are many more
 // of, and which are made again.
 func (w *world) disturbs(c *call, f Fault) bool {
-	rate := w.rates[f] * 2 / 3
+	rate := w.rates[f] / 2
 	if c.write() {
-		rate = w.rates[f] * 3
+		rate = w.rates[f] * 2
 	}
 	if w.calm || !w.loop.chance(rate) {
 		return false
