@@ -336,8 +336,11 @@ func (e *Engine) pageWrites(ctx context.Context, c *Company, items []item, backf
 	var todo []*record.Record
 	for i, it := range items {
 		old, exists := have[ids[i]]
-		if exists && (old.Value.Seen == it.fingerprint || old.Value.SeenAt.After(it.read.Add(clocksDiffer))) {
+		if exists && old.Value.Seen == it.fingerprint {
 			continue
+		}
+		if old.Value.SeenAt.After(it.read.Add(clocksDiffer)) {
+			it.read = time.Time{} // somebody read it since: the worker reads what is true now
 		}
 		source, err := it.source(c.ID)
 		if err != nil {
