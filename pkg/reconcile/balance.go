@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/arbridge/arbridge/pkg/billing"
+	"github.com/arbridge/arbridge/pkg/plan"
 )
 
 // effect is what a payment, a receipt or a credit did to the balance of a document in one of the systems: positive in the
@@ -170,12 +171,15 @@ func (c *comparison) effectLine(g *gap, e effect) Difference {
 		d.Action = "apply the credit in the ERP, too"
 	case c.groups[e.group].differs:
 		d.follows("follows from payment " + c.groups[e.group].id)
-	case g.erp.Balance <= 0 && magnitude(e.amount) <= c.onAccount(&c.groups[e.group]):
+	case magnitude(e.amount) <= c.onAccount(&c.groups[e.group]) && (g.erp.Balance <= 0 || raised(g.rec)):
 		group := &c.groups[e.group]
 		d.Receipt, d.Reference = c.in.ERP.Receipts[group.receipts[0]].Number, c.in.ERP.Receipts[group.receipts[0]].Reference
 		d.Explained, d.Code = true, codeOnAccount
 		d.Why = "payment " + group.id + " paid more than was owed: " + amount + " of receipt " + d.Receipt + " stays on the customer's account"
 		d.Action = "apply it to another invoice in the ERP, or refund it"
+		if g.erp.Balance > 0 {
+			d.Action = "apply it to this invoice in the ERP, as far as that is open"
+		}
 	default:
 		group := &c.groups[e.group]
 		if len(group.receipts) > 0 {
@@ -184,6 +188,11 @@ func (c *comparison) effectLine(g *gap, e effect) Difference {
 		c.explain(&d, c.record(group.rec), "payment "+group.id+" and its receipt do not pay the same of it", "compare the lines of receipt "+d.Receipt+" with the payment")
 	}
 	return d
+}
+
+// raised reports whether a document was changed in the ERP after it was paid, so that something can be owed of it again.
+func raised(rec *Record) bool {
+	return rec != nil && slices.ContainsFunc(rec.Reasons, func(r plan.Reason) bool { return r.Code == plan.ChangedWhenPaid })
 }
 
 // onAccount is what the receipts of a payment left on the customer's account.

@@ -194,6 +194,11 @@ func balanceDisturbances() []disturbance {
 			in.ERP.Receipts[0].Lines, in.ERP.Receipts[0].OnAccount = nil, 10_000
 			erp(in, "104233").Balance = 10_000
 		}, []string{"balance_differs 104233 10000 stake 10000 UNEXPLAINED"}},
+		{"what was paid too much is owed again, because the invoice was raised", func(in *reconcile.Input) {
+			in.ERP.Receipts[0].Lines, in.ERP.Receipts[0].OnAccount = nil, 10_000
+			erp(in, "104233").Balance = 10_000
+			status(in, "104233", record.Attention, plan.Because(plan.ChangedWhenPaid, "total", "100.00 USD", "paid", "100.00 USD", "portal", "100.00 USD"))
+		}, []string{"balance_differs 104233 10000 stake 10000 on_account"}},
 		{"more was paid than is owed by now", func(in *reconcile.Input) {
 			in.ERP.Receipts[0].Lines[0].Amount, in.ERP.Receipts[0].OnAccount = 4_000, 6_000
 			erp(in, "104233").Total, portal(in, "104233").Balance = 4_000, 1
