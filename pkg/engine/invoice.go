@@ -334,11 +334,12 @@ func (e *Engine) writeDocument(ctx context.Context, w *work, in plan.InvoiceInpu
 }
 
 // refused ends the work after the portal did not take a document or customer. A number that is taken was made by somebody
-// since we looked, and what is not found was deleted: we look again soon, once; a number that is taken and can not be found is
-// for a person.
+// since we looked, what is not found was deleted, and what can not be changed as planned may have been paid: we look again soon,
+// once; a number that is taken and can not be found, and what is refused again, is for a person.
 func (w *work) refused(ctx context.Context, err error) error {
 	class := connector.ClassOf(err)
-	if class != connector.ClassConflict && class != connector.ClassNotFound || (plan.Plan{Reasons: w.rec.Reasons}).Has(plan.VendorRefused) {
+	stale := class == connector.ClassConflict || class == connector.ClassNotFound || class == connector.ClassInvalid && w.rec.PortalID != ""
+	if !stale || (plan.Plan{Reasons: w.rec.Reasons}).Has(plan.VendorRefused) {
 		return w.fail(ctx, vendorPortal, err)
 	}
 	w.c.forgetIndex()

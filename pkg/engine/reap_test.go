@@ -239,3 +239,15 @@ func TestReadBehindThePage(t *testing.T) {
 		t.Errorf("%d updates", n)
 	}
 }
+
+// TestPaidBehindTheLook: a change that the portal refuses, because the document was paid since we looked, is told as what it is.
+func TestPaidBehindTheLook(t *testing.T) {
+	f := synced(t, "1")
+	f.ERP.PutInvoices(enginetest.Over(enginetest.Invoice("1", "C1"), 20))
+	f.Portal.Fail(enginetest.Fault{Method: "UpdateDocument", Nth: 1, Class: connector.ClassInvalid, Hook: func() { f.pays("1", "107") }})
+	f.run(5 * time.Minute)
+	f.want(billing.KindInvoice, "1", record.Attention, plan.ChangedWhenPaid)
+	if n := f.Portal.Count("UpdateDocument"); n != 1 {
+		t.Errorf("%d updates", n)
+	}
+}
