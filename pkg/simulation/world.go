@@ -215,6 +215,9 @@ func (w *world) bad(invariant, format string, args ...any) {
 	w.found = append(w.found, v)
 }
 
+// busy reports whether a process has something under way.
+func (w *world) busy() bool { return len(w.idle()) < len(w.processes) }
+
 func (w *world) idle() []*process {
 	var out []*process
 	for _, p := range w.processes {
@@ -284,6 +287,9 @@ func (w *world) play() {
 	rest := maxTime(end.Add(afterwards), w.hooks.last.Add(restFor+2*time.Hour))
 	for latest := rest.Add(atMost); rest.Before(latest) && w.until(rest).Before(w.lastWrite.Add(restFor)); {
 		rest = minTime(w.lastWrite.Add(restFor), latest)
+	}
+	for n := 0; n < 10 && w.busy(); n++ { // something that is looked at now and then may be looked at just now
+		w.until(w.loop.now.Add(time.Minute))
 	}
 	if w.scene.start.Month() != time.May && w.rates[DaylightChange] > 0 {
 		w.happened(DaylightChange)
