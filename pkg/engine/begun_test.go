@@ -95,6 +95,20 @@ func TestRefusedLinesArePlannedAnew(t *testing.T) {
 	f.receipts("110.00 application:1:107.00 on_account::3.00")
 }
 
+// TestRefusedLinesAreTriedAgain: what the ERP refuses may be mended there without anybody telling us.
+func TestRefusedLinesAreTriedAgain(t *testing.T) {
+	f := synced(t, "1")
+	f.ERP.Fail(enginetest.Fault{Method: "CreateReceiptLines", Nth: 1, Class: connector.ClassInvalid})
+	ev := f.pays("1", "107")
+	f.hook(ev)
+	f.run(5 * time.Hour)
+	f.want(billing.KindPayment, ev.ObjectID, record.Attention, plan.ReceiptRefused)
+	f.run(2 * time.Hour)
+	f.want(billing.KindPayment, ev.ObjectID, record.Synced, "")
+	f.receipts("107.00 application:1:107.00")
+	f.noOpenEffects()
+}
+
 // TestBegunReceiptsStayTogether: the receipts of two customers are halves of one payment: the second is as it was planned with
 // the first, although the settings changed in between.
 func TestBegunReceiptsStayTogether(t *testing.T) {

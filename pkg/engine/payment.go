@@ -218,7 +218,7 @@ func recheck(p plan.Plan) time.Duration {
 		{plan.UnknownInvoice, time.Hour}, {plan.HeldForEntry, 3 * time.Hour}, {plan.PaymentPending, 6 * time.Hour},
 		{plan.Overpayment, 6 * time.Hour}, {plan.PossibleDouble, 6 * time.Hour}, {plan.ClosedPeriod, 6 * time.Hour},
 		{plan.InvoiceUnposted, 6 * time.Hour}, {plan.NoMethod, 6 * time.Hour}, {plan.NoGLAccount, 6 * time.Hour},
-		{plan.OtherCompany, 6 * time.Hour}, {plan.UnknownPayer, 6 * time.Hour}, {plan.PaymentsOff, 6 * time.Hour},
+		{plan.ReceiptRefused, 6 * time.Hour}, {plan.OtherCompany, 6 * time.Hour}, {plan.UnknownPayer, 6 * time.Hour}, {plan.PaymentsOff, 6 * time.Hour},
 	} {
 		if p.Has(c.code) {
 			return c.after

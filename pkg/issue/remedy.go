@@ -70,7 +70,7 @@ var remedies = map[plan.Code]remedy{
 	plan.OtherCompany:      {title: "Payments of invoices of a company that is not configured", severity: High, fix: "Configure that company, or key the receipt in by hand." + done},
 	plan.HeldForEntry:      {title: "Receipts wait to be keyed in by hand", severity: High, fix: "Key them in under the reference that arbridge show NUMBER names; they are found by it."},
 	plan.PossibleDouble:    {title: "Payments may have been keyed in by hand already", severity: High, fix: "Compare with the receipt that the reason names: if it is the same money, give it the reference of the payment or arbridge ignore NUMBER; if not, key the receipt in under its reference."},
-	plan.ReceiptRefused:    {title: "The ERP refuses receipts", severity: High, fix: "Correct in the ERP what the refusal names, then arbridge sync NUMBER."},
+	plan.ReceiptRefused:    {title: "The ERP refuses receipts", severity: High, fix: "Correct in the ERP what the refusal names. It is tried again every six hours, or at once with arbridge sync NUMBER."},
 	plan.ReceiptMismatch:   {title: "Receipts in the ERP are not what was sent", severity: High, fix: "Correct the receipt in the ERP, then arbridge sync NUMBER."},
 	plan.BalanceDiffers:    {title: "Invoices whose balance is not as expected after a receipt", severity: High, fix: "Compare the invoice with its receipts in the ERP: somebody may have posted to it at the same moment." + done},
 	plan.NotApplied:        {title: "Receipts are not applied in the ERP", severity: High, fix: "Post the receipt in the ERP; if it is posted there, correct receipts.applied_when in the mapping."},
