@@ -58,16 +58,6 @@ type Client struct {
 	closedTo time.Time // no call before this: the vendor said so
 }
 
-// readBody reads at most limit bytes, into one piece of memory when the answer says how long it is.
-func readBody(res *http.Response, limit int64) ([]byte, error) {
-	var b bytes.Buffer
-	if announced := min(res.ContentLength, limit, 1<<20); announced > 0 {
-		b.Grow(int(announced) + bytes.MinRead)
-	}
-	_, err := b.ReadFrom(io.LimitReader(res.Body, limit))
-	return b.Bytes(), err
-}
-
 // Request is one call.
 type Request struct {
 	Op          string // what is being done, for errors: "creating invoice 104233"
@@ -208,7 +198,7 @@ func (c *Client) once(ctx context.Context, r Request) (*Response, error) {
 	}
 	defer res.Body.Close()
 	limit := or(r.MaxBody, c.opt.MaxBody)
-	body, err := readBody(res, limit+1)
+	body, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
 	c.opt.Logger.DebugContext(ctx, "vendor call", "op", r.Op, "method", r.Method, "path", r.Path, "status", res.StatusCode,
 		"ms", c.opt.Clock.Now().Sub(started).Milliseconds())
 	if err != nil {
