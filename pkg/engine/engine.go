@@ -86,7 +86,7 @@ type Engine struct {
 	clock     clock.Clock
 	log       *slog.Logger
 	companies map[string]*Company
-	later     chan bus.Message // events for Announce
+	later     chan bus.Message // events for Announce, where it runs
 
 	records store.Table[record.Record]
 	sources store.Table[record.Source]
@@ -106,7 +106,6 @@ func New(s store.Store, p bus.Publisher, c clock.Clock, log *slog.Logger, compan
 	opt.defaults()
 	e := &Engine{
 		opt: opt, store: s, journal: journal.New(s, c), publisher: p, clock: c, log: log, companies: map[string]*Company{},
-		later:   make(chan bus.Message, announceBuffer),
 		records: store.Table[record.Record]{Store: s, Collection: store.Records},
 		sources: store.Table[record.Source]{Store: s, Collection: store.Sources},
 		inbox:   store.Table[record.Inbox]{Store: s, Collection: store.Inbox},
@@ -118,6 +117,9 @@ func New(s store.Store, p bus.Publisher, c clock.Clock, log *slog.Logger, compan
 		breakers:  store.Table[record.Breaker]{Store: s, Collection: store.Controls},
 		audits:    store.Table[record.Audit]{Store: s, Collection: store.Audit},
 		backfills: store.Table[record.Backfill]{Store: s, Collection: store.Cursors},
+	}
+	if opt.AnnounceLater {
+		e.later = make(chan bus.Message, announceBuffer)
 	}
 	for _, co := range companies {
 		e.protect(co)

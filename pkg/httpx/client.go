@@ -198,7 +198,7 @@ func (c *Client) once(ctx context.Context, r Request) (*Response, error) {
 	}
 	defer res.Body.Close()
 	limit := or(r.MaxBody, c.opt.MaxBody)
-	body, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
+	body, err := readBody(res, limit+1)
 	c.opt.Logger.DebugContext(ctx, "vendor call", "op", r.Op, "method", r.Method, "path", r.Path, "status", res.StatusCode,
 		"ms", c.opt.Clock.Now().Sub(started).Milliseconds())
 	if err != nil {
@@ -209,6 +209,16 @@ func (c *Client) once(ctx context.Context, r Request) (*Response, error) {
 			Err: fmt.Errorf("answer is larger than %d bytes", limit)}
 	}
 	return c.judge(r, res, body)
+}
+
+// readBody reads an answer up to a limit. How much room is made at first is never only the vendor's word.
+func readBody(res *http.Response, limit int64) ([]byte, error) {
+	var buf bytes.Buffer
+	if res.ContentLength > 0 {
+		buf.Grow(int(min(res.ContentLength, limit, 1<<20)) + bytes.MinRead)
+	}
+	_, err := buf.ReadFrom(io.LimitReader(res.Body, limit))
+	return buf.Bytes(), err
 }
 
 // judge turns the statuses that mean the same at every vendor into errors.

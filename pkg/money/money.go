@@ -205,7 +205,10 @@ type wire struct {
 
 // MarshalJSON writes {"amount":"1250.50","currency":"USD"}; the amount is a string so that no reader makes it a float.
 func (m Money) MarshalJSON() ([]byte, error) {
-	return json.Marshal(wire{Amount: m.Amount(), Currency: m.currency})
+	out := make([]byte, 0, 64) // digits and letters need no escapes
+	out = append(append(out, `{"amount":"`...), m.Amount()...)
+	out = append(append(out, `","currency":"`...), m.currency...)
+	return append(out, `"}`...), nil
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. The zero Money has an empty currency.

@@ -85,7 +85,7 @@ func stop(v Verdict, reasons ...Reason) Plan { return Plan{Verdict: v, Reasons: 
 func key(parts ...string) string {
 	escaped := make([]string, len(parts))
 	for i, p := range parts {
-		escaped[i] = strings.NewReplacer("%", "%25", "/", "%2F").Replace(p)
+		escaped[i] = strings.ReplaceAll(strings.ReplaceAll(p, "%", "%25"), "/", "%2F")
 	}
 	return strings.Join(escaped, "/")
 }

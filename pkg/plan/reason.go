@@ -269,6 +269,9 @@ func (r Reason) Text() string {
 	if !ok {
 		text = string(r.Code)
 	}
+	if len(r.Params) == 0 {
+		return text
+	}
 	pairs := make([]string, 0, 2*len(r.Params))
 	for _, k := range slices.Sorted(maps.Keys(r.Params)) {
 		pairs = append(pairs, "{"+k+"}", r.Params[k])

@@ -438,7 +438,7 @@ func sortedKeys[V any](m map[string]V) []string {
 
 // owned checks a record as it is stored.
 func (w *world) owned(id string, data []byte) {
-	if strings.Contains(string(data), `"due_at":"`) {
+	if field(data, "due_at") != "" {
 		return // somebody goes on with it
 	}
 	var r record.Record

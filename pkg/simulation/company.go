@@ -136,6 +136,7 @@ func newScene(start time.Time) *scene {
 			if name == "CUSTOMER" {
 				r = maps.Clone(r)
 				r["BALANCE"] = "0"
+				r["MODDATE"] = start.AddDate(0, 0, -len(s.rows[name])-1).Format("2006-01-02 15:04:05.000") // as of somebody who keeps them
 				s.sites[r["CUSTOMERNO"]] = r["INVOICESITENO"]
 			}
 			s.rows[name] = append(s.rows[name], r)

@@ -21,7 +21,7 @@ type disk struct {
 
 // Get implements store.Store.
 func (d *disk) Get(ctx context.Context, c store.Collection, id string) (store.Doc, error) {
-	if err := d.p.cross("get " + string(c) + " " + id); err != nil {
+	if err := d.p.cross("get", string(c), id); err != nil {
 		return store.Doc{}, err
 	}
 	if d.p.w.hit(StoreBefore) {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"syscall"
@@ -205,19 +204,36 @@ func (n *network) remember(c *call, res *http.Response, content []byte) {
 // vendor hands the request to the sandbox.
 func (n *network) vendor(r *http.Request, body []byte) (*http.Response, []byte) {
 	w := n.p.w
-	rec := httptest.NewRecorder()
-	in := r.Clone(r.Context())
+	out := &reply{status: http.StatusOK, header: http.Header{}}
+	in := r.WithContext(r.Context())
 	in.Body, in.RequestURI, in.RemoteAddr = io.NopCloser(bytes.NewReader(body)), r.URL.RequestURI(), "127.0.0.1:1"
-	in.Host = r.URL.Host
+	in.Host, in.ContentLength = r.URL.Host, int64(len(body))
 	h := w.portal.Handler()
 	if strings.HasPrefix(erpURL, r.URL.Scheme+"://"+r.URL.Host) {
 		h = w.erpHandler
 	}
-	h.ServeHTTP(rec, in)
-	res := rec.Result()
-	res.Request, res.ContentLength = r, int64(rec.Body.Len())
-	return res, rec.Body.Bytes()
+	h.ServeHTTP(out, in)
+	content := out.body.Bytes()
+	res := answer(r, out.status, "", "", nil)
+	res.Header, res.Body, res.ContentLength = out.header, io.NopCloser(bytes.NewReader(content)), int64(len(content))
+	return res, content
 }
+
+// reply takes an answer.
+type reply struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+// Header implements http.ResponseWriter.
+func (r *reply) Header() http.Header { return r.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (r *reply) WriteHeader(status int) { r.status = status }
+
+// Write implements http.ResponseWriter.
+func (r *reply) Write(b []byte) (int, error) { return r.body.Write(b) }
 
 // changeFile puts another file in the place of one that is being read.
 func (w *world) changeFile(documentNo string) {

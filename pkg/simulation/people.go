@@ -64,7 +64,7 @@ func (w *world) script() []deed {
 		total += a.weight
 	}
 	out := make([]deed, w.opt.Events)
-	bursts := []time.Duration{2 * time.Minute, 3 * time.Hour, time.Hour, 9 * time.Hour}[:min(4, 2+len(out)/50)]
+	bursts := []time.Duration{2 * time.Minute, 2 * time.Hour, time.Hour, 9 * time.Hour}[:min(4, 2+len(out)/50)]
 	long := 3 * time.Minute << w.people.IntN(3)
 	for i := range out {
 		burst := bursts[i*len(bursts)/len(out)]

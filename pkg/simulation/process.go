@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/arbridge/arbridge/functions/poll"
@@ -60,7 +60,7 @@ func (w *world) start() *process {
 	}
 	disk, queue := &disk{w.disk, p}, &publisher{p}
 	p.engine = engine.New(disk, queue, clk, log, companies, engine.Options{
-		Owner: p.name, GapFill: time.Hour, Blobs: &shelf{w.shelf, p}, MaxFile: 1 << 20,
+		Owner: p.name, GapFill: 100 * time.Minute, Blobs: &shelf{w.shelf, p}, MaxFile: 1 << 20,
 	})
 	beats := &poll.Poll{Engine: p.engine, Jobs: schedule.New(disk, clk), Bus: queue, Log: log}
 	hook := webhook.Handler(p.engine, w.secrets, func(company string) string { return "hook-" + company },
@@ -144,18 +144,20 @@ func (p *process) account(co *company, vendor string) *account {
 
 // cross is a boundary: here others go on, and here the process may die or oversleep. after says whether the effect has
 // happened already.
-func (p *process) cross(what string) error {
+func (p *process) cross(what ...string) error {
 	if p.dead {
 		panic(killed{})
 	}
 	w := p.w
-	w.trace.detail("  %s at %s", p.name, what)
+	if w.trace.keep {
+		w.trace.detail("  %s at %s", p.name, strings.Join(what, " "))
+	}
 	switch {
 	case w.planned() || w.hit(Crash):
-		w.trace.add("%s dies before %s", p.name, what)
+		w.trace.add("%s dies before %s", p.name, strings.Join(what, " "))
 		p.die()
 	case p.effect == "" && w.hit(LeaseLost): // what was sent already can not be held back
-		w.trace.add("%s oversleeps at %s", p.name, what)
+		w.trace.add("%s oversleeps at %s", p.name, strings.Join(what, " "))
 		w.overtake(p, 5*time.Minute)
 		w.loop.pause(w.loop.between(2*time.Minute, 40*time.Minute))
 	}
@@ -236,9 +238,9 @@ func (p *process) serve(name, topic string, r func() *http.Request, answered fun
 	p.busy = true
 	status := 0
 	p.w.loop.spawn(p.name+" "+name, p, func() {
-		rec := httptest.NewRecorder()
-		p.handlers[topic].ServeHTTP(rec, r())
-		status = rec.Code
+		out := &reply{status: http.StatusOK, header: http.Header{}}
+		p.handlers[topic].ServeHTTP(out, r())
+		status = out.status
 	}, func(dead bool) {
 		p.busy, p.effect = false, ""
 		if p.retiring && !p.dead {
@@ -253,7 +255,10 @@ func (p *process) serve(name, topic string, r func() *http.Request, answered fun
 
 // post is a request to a handler.
 func post(path string, body []byte, header map[string]string) *http.Request {
-	r := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(outside(), http.MethodPost, path, bytes.NewReader(body))
+	if err != nil {
+		panic("simulation: " + err.Error()) // the paths are ours
+	}
 	for k, v := range header {
 		r.Header.Set(k, v)
 	}

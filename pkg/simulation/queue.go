@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/bus"
@@ -14,6 +15,7 @@ import (
 type message struct {
 	topic    string
 	m        bus.Message
+	key      string // with the topic; "" without order
 	id       int
 	at       time.Time // not before
 	attempts int
@@ -36,6 +38,7 @@ func (m *message) held() time.Time {
 type queue struct {
 	w        *world
 	messages []*message
+	scratch  []*message // for ready
 	number   int
 	dead     int
 }
@@ -76,7 +79,11 @@ func (q *queue) add(topic string, m bus.Message) {
 		if w.hit(MessageLate) {
 			at = at.Add(w.loop.between(time.Second, 10*time.Minute))
 		}
-		q.messages = append(q.messages, &message{topic: topic, m: m, id: q.number, at: at})
+		key := ""
+		if m.Key != "" {
+			key = topic + " " + m.Key
+		}
+		q.messages = append(q.messages, &message{topic: topic, m: m, key: key, id: q.number, at: at})
 		if copies == 2 {
 			m.Key = "" // a second delivery while the first is being handled
 		}
@@ -85,18 +92,16 @@ func (q *queue) add(topic string, m bus.Message) {
 
 // ready lists the messages that may be delivered: the first of each key, when none of the key is with a process.
 func (q *queue) ready() []*message {
-	var out []*message
-	busy := map[string]bool{}
-	for _, m := range q.messages {
-		key := m.topic + " " + m.m.Key
-		if m.m.Key != "" && busy[key] {
+	out := q.scratch[:0]
+	for i, m := range q.messages {
+		if maxTime(m.at, m.held()).After(q.w.loop.now) {
 			continue
 		}
-		if !maxTime(m.at, m.held()).After(q.w.loop.now) {
+		if m.key == "" || !slices.ContainsFunc(q.messages[:i], func(o *message) bool { return o.key == m.key }) {
 			out = append(out, m)
 		}
-		busy[key] = true
 	}
+	q.scratch = out
 	return out
 }
 

@@ -11,8 +11,15 @@ import (
 	"github.com/arbridge/arbridge/pkg/store"
 )
 
-// idlePoll is the distance of ticks of a company in which there seems to be nothing to find.
-const idlePoll = 25 * time.Hour
+// idlePoll is the distance of ticks of a company in which there seems to be nothing to find, and sleepingPoll that of one in
+// which nobody did anything at all.
+const (
+	idlePoll     = 25 * time.Hour
+	sleepingPoll = 60 * time.Hour
+)
+
+// eagerFor is how long runs that leave out no ticks leave out none.
+const eagerFor = 5 * time.Hour
 
 // calmPoll is the distance of ticks when nothing goes wrong any more and something is due.
 const calmPoll = 4 * time.Hour
@@ -21,10 +28,10 @@ const calmPoll = 4 * time.Hour
 const skewed = 40 * time.Second
 
 // tick is the scheduler. It leaves out the ticks in which there is nothing to find: nobody did anything in the company since
-// its last complete poll, and nothing is due. A run in 128 leaves out none of the first half day.
+// its last complete poll, and nothing is due. A run in 128 leaves out none of the first hours.
 func (w *world) tick() {
 	now := w.loop.now
-	if w.eager && now.Sub(w.scene.start) < 12*time.Hour {
+	if w.eager && now.Sub(w.scene.start) < eagerFor {
 		w.queue.add(bus.TopicTicks, bus.Message{Key: "tick//", Data: []byte(`{}`)})
 		w.tickAt(now.Add(w.every))
 		return
@@ -56,6 +63,9 @@ func (w *world) pollDue(co *company) time.Time {
 	due, soon := co.ticked.Add(idlePoll), co.ticked.Add(w.every)
 	if co.off {
 		return due
+	}
+	if co.touched.IsZero() {
+		due = co.ticked.Add(sleepingPoll)
 	}
 	if !w.polled(co) {
 		due = minTime(due, maxTime(co.touched, soon))
@@ -108,10 +118,10 @@ func (w *world) touch(co *company) {
 // due notes when a stored record or event is due.
 func (w *world) due(c store.Collection, id string, data []byte) {
 	key := string(c) + " " + id
-	_, rest, found := strings.Cut(string(data), `"due_at":"`)
-	if !found {
+	at := field(data, "due_at")
+	if at == "" {
 		delete(w.dues, key)
 		return
 	}
-	w.dues[key], _, _ = strings.Cut(rest, `"`)
+	w.dues[key] = at
 }

@@ -28,7 +28,13 @@ func (t Time) Text() string {
 }
 
 // MarshalJSON implements json.Marshaler.
-func (t Time) MarshalJSON() ([]byte, error) { return json.Marshal(t.Text()) }
+func (t Time) MarshalJSON() ([]byte, error) {
+	out := append(make([]byte, 0, len(timeLayout)+2), '"')
+	if !t.IsZero() {
+		out = t.UTC().AppendFormat(out, timeLayout) // plain characters only
+	}
+	return append(out, '"'), nil
+}
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *Time) UnmarshalJSON(b []byte) error {

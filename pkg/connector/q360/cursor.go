@@ -121,7 +121,9 @@ func (d *digests) stale(round byte, n int) []string {
 // IsZero is for omitzero.
 func (d digests) IsZero() bool { return len(d.entries) == 0 }
 
-// deflaters are kept, because one takes most of a megabyte, and each poll writes a cursor.
+// inflaters and deflaters are kept, because they are large, a deflater most of a megabyte, and each poll reads and writes a cursor.
+var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
+
 var deflaters = sync.Pool{New: func() any {
 	w, err := flate.NewWriter(io.Discard, flate.DefaultCompression)
 	if err != nil {
@@ -161,7 +163,13 @@ func (d *digests) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	const most = 4 << 20
-	plain, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), most))
+	r := inflaters.Get().(io.Reader)
+	defer inflaters.Put(r)
+	err := r.(flate.Resetter).Reset(bytes.NewReader(packed), nil)
+	var plain []byte
+	if err == nil {
+		plain, err = io.ReadAll(io.LimitReader(r, most))
+	}
 	if err != nil || len(plain) == most {
 		return errors.New("the digests of the cursor are damaged")
 	}

@@ -151,12 +151,14 @@ func (s *scan) quoted() error {
 }
 
 // unquoted is the text of a literal; "" is none.
-func unquoted(literal string) (v string, err error) {
-	if literal == "" || strings.IndexByte(literal, '\\') < 0 {
-		return strings.Trim(literal, `"`), nil
+func unquoted(literal string) (string, error) {
+	switch {
+	case literal == "":
+		return "", nil
+	case strings.IndexByte(literal, '\\') < 0:
+		return literal[1 : len(literal)-1], nil
 	}
-	err = json.Unmarshal([]byte(literal), &v)
-	return v, err
+	return decode[string]([]byte(literal))
 }
 
 // escaped reports whether what follows is escaped: an odd number of backslashes stands before it.

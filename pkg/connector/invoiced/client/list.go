@@ -54,12 +54,14 @@ func page[T any](ctx context.Context, c *Client, op string, query url.Values, to
 		return out, err
 	}
 	var rows Rows[json.RawMessage]
-	if err := json.Unmarshal(res.Body, &rows); err != nil || !rows.Given {
+	if err := rows.UnmarshalJSON(res.Body); err != nil || !rows.Given {
 		return out, unreadable(op, false, res.Status, errors.New("it is not a JSON list"))
 	}
 	for _, raw := range rows.List {
 		var v T
-		if err := json.Unmarshal(raw, &v); err != nil {
+		if plain, ok := any(&v).(*json.RawMessage); ok {
+			*plain = raw
+		} else if err := json.Unmarshal(raw, &v); err != nil {
 			out.Bad = append(out.Bad, bad(raw, err))
 			continue
 		}

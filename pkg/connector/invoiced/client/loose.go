@@ -55,7 +55,7 @@ func (r *Rows[T]) UnmarshalJSON(b []byte) error {
 	*r = Rows[T]{}
 	switch kindOf(b) {
 	case 'n':
-		return nil
+		return json.Unmarshal(b, &r.List)
 	case '{':
 		m := map[string]T{}
 		if err := json.Unmarshal(b, &m); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"mime/multipart"
+	"slices"
 	"strings"
 
 	"github.com/arbridge/arbridge/pkg/connector"
@@ -95,11 +96,10 @@ func (c *Client) more(a answer, rows int) bool {
 }
 
 func (c *Client) wire(q Query) wireQuery {
-	w := wireQuery{Columns: []string{}, Filters: []wireFilter{}, OrderBy: []wireOrder{}, Limit: q.Limit}
-	seen := map[string]bool{}
+	w := wireQuery{Columns: make([]string, 0, len(q.Columns)), Filters: []wireFilter{}, OrderBy: []wireOrder{}, Limit: q.Limit}
 	for _, name := range q.Columns {
-		if name = c.column(name); !seen[name] {
-			w.Columns, seen[name] = append(w.Columns, name), true
+		if name = c.column(name); !slices.Contains(w.Columns, name) {
+			w.Columns = append(w.Columns, name)
 		}
 	}
 	for _, f := range q.Filters {

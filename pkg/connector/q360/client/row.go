@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -68,13 +69,15 @@ func (r Row) Digest() string {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	h := sha256.New()
+	plain := make([]byte, 0, 1024)
 	for _, name := range names {
 		if value := strings.TrimSpace(r.values[name]); value != "" {
-			fmt.Fprintf(h, "%s=%q;", name, value)
+			plain = append(append(plain, name...), '=')
+			plain = append(strconv.AppendQuote(plain, value), ';')
 		}
 	}
-	return string(h.Sum(nil)[:8])
+	sum := sha256.Sum256(plain)
+	return string(sum[:8])
 }
 
 // SameKey compares two key values as the site's database does: without trailing blanks and regard to case. It tells

@@ -121,9 +121,12 @@ func used(in ...ColumnRef) []ColumnRef {
 
 // Names lists the mapped column names of one of the …Columns structs, in the order of the struct.
 func Names(columns any) []string {
-	var out []string
-	for _, r := range refs("", columns) {
-		out = append(out, r.Column)
+	v := reflect.ValueOf(columns)
+	out := make([]string, 0, v.NumField()+2) // callers add one or two
+	for i := range v.NumField() {
+		if name := v.Field(i).String(); name != "" {
+			out = append(out, name)
+		}
 	}
 	return out
 }
