@@ -14,6 +14,7 @@ import (
 	"github.com/arbridge/arbridge/pkg/bus"
 	"github.com/arbridge/arbridge/pkg/connector"
 	"github.com/arbridge/arbridge/pkg/journal"
+	"github.com/arbridge/arbridge/pkg/meter"
 	"github.com/arbridge/arbridge/pkg/plan"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/store"
@@ -367,6 +368,9 @@ func (e *Engine) GapFill(ctx context.Context, c *Company) error {
 		for _, bad := range p.Bad {
 			stored = errors.Join(stored, e.noteUnreadableEvent(ctx, c, bad))
 		}
+		if err == nil {
+			p.Items, err = e.unknownEvents(ctx, c, p.Items)
+		}
 		return p, err
 	}, func(ev billing.Event) {
 		if _, err := e.Receive(ctx, c, ev, "gap_fill", 0); err != nil {
@@ -379,6 +383,30 @@ func (e *Engine) GapFill(ctx context.Context, c *Company) error {
 	cur.Value, cur.Backfill = to.Format(time.RFC3339), false
 	_, err = e.saveCursor(ctx, cur, version)
 	return err
+}
+
+// unknownEvents leaves out the events that are in the inbox: looking costs less than a write that is refused, and nearly all
+// of a page came as webhooks before.
+func (e *Engine) unknownEvents(ctx context.Context, c *Company, events []billing.Event) ([]billing.Event, error) {
+	ids := make([]string, len(events))
+	for i, ev := range events {
+		ids[i] = store.ID(c.ID, ev.ID)
+	}
+	docs, err := e.store.GetAll(ctx, store.Inbox, ids)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, doc := range docs {
+		known[doc.ID] = true
+	}
+	return slices.DeleteFunc(events, func(ev billing.Event) bool {
+		is := known[store.ID(c.ID, ev.ID)]
+		if is {
+			e.opt.Meter.Event(c.ID, "gap_fill", ev.Type, meter.EventDuplicate)
+		}
+		return is
+	}), nil
 }
 
 // announceBuffer bounds the events that wait for Announce. What does not fit is left to the sweep.

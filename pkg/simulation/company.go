@@ -14,6 +14,7 @@ import (
 	"github.com/arbridge/arbridge/pkg/connector/q360/mapping"
 	q360sim "github.com/arbridge/arbridge/pkg/connector/q360/sandbox"
 	"github.com/arbridge/arbridge/pkg/connector/q360/sandbox/business"
+	"github.com/arbridge/arbridge/pkg/engine/enginetest"
 	"github.com/arbridge/arbridge/pkg/secret"
 	"github.com/arbridge/arbridge/pkg/settings"
 )
@@ -97,6 +98,7 @@ type scene struct {
 	sites      map[string]string
 	mapping    *mapping.Mapping
 	checks     map[string]connector.Capabilities // what the start-up check finds, by company
+	begun      *enginetest.Store                 // what is stored once every company was polled for the first time
 	plant      func(*world)                      // called after every step, for tests; else nil
 }
 
@@ -145,7 +147,29 @@ func newScene(start time.Time) *scene {
 	s.dictionary = &q360.Dictionary{}
 	s.checks = checks(s)
 	s.dictionary = s.dictionary.As(start.AddDate(1, 0, 0)) // never old
+	s.begun = begun(s)
 	return s
+}
+
+// before is how long ago a company that is known already was polled for the first time.
+const before = time.Hour
+
+// begun polls every company for the first time, before a run begins and with nothing in the books, in a world in which nothing
+// goes wrong.
+func begun(s *scene) *enginetest.Store {
+	earlier := &scene{start: s.start.Add(-before), rows: s.rows, sites: s.sites, mapping: s.mapping, dictionary: s.dictionary, checks: s.checks}
+	w, err := newWorld(earlier, Options{Faults: []Fault{}})
+	if err != nil {
+		panic("simulation: " + err.Error()) // the world is ours
+	}
+	p := w.start()
+	for _, co := range w.companies {
+		co.off = false
+		if _, err := p.engine.Poll(outside(), co.id); err != nil {
+			panic("simulation: " + err.Error())
+		}
+	}
+	return w.disk
 }
 
 // checks asks each company's site what it can do, in a world in which nothing goes wrong.

@@ -88,7 +88,7 @@ func TestShrink(t *testing.T) {
 		}
 	}
 	sim.scenes[2].plant = plant
-	opt := Options{Seed: 5, Faults: []Fault{HTML502, Answer503, MessageTwice}, Events: 40, Workers: 3}
+	opt := Options{Seed: 2, Faults: []Fault{HTML502, Answer503, MessageTwice}, Events: 40, Workers: 3}
 	r, err := sim.Run(opt)
 	if err != nil || len(r.Violations) == 0 {
 		t.Fatalf("planted nothing: %v", err)

@@ -12,10 +12,10 @@ import (
 )
 
 // idlePoll is the distance of ticks of a company in which there seems to be nothing to find, and sleepingPoll that of one in
-// which nobody did anything at all.
+// which nobody did anything at all, or nothing more will happen and the daily work is done: longer than a run lasts.
 const (
 	idlePoll     = 25 * time.Hour
-	sleepingPoll = 60 * time.Hour
+	sleepingPoll = 200 * time.Hour
 )
 
 // eagerFor is how long runs that leave out no ticks leave out none.
@@ -64,7 +64,7 @@ func (w *world) pollDue(co *company) time.Time {
 	if co.off {
 		return due
 	}
-	if co.touched.IsZero() {
+	if co.touched.IsZero() || w.calm && co.ticked.Sub(w.calmed) > 24*time.Hour {
 		due = co.ticked.Add(sleepingPoll)
 	}
 	if !w.polled(co) {

@@ -41,7 +41,7 @@ func (c *Connector) Events(ctx context.Context, from, to time.Time, page string)
 // badEvent names an event that can not be used: by the payment it is about, or by its own id as far as it has one.
 func badEvent(raw []byte, err error) connector.BadRecord {
 	e, _ := readEvent(raw)
-	object := e.Data.Object
+	object := e.Data.Object.fields()
 	b := connector.BadRecord{Number: fields{"id": e.ID}.ref("id"), Message: fmt.Sprintf("an event of the portal can not be used: %v; look at the portal's list of events", err)}
 	if id := object.ref("id"); id != "" && object.text("object") == string(billing.KindPayment) {
 		b.Kind, b.Number = billing.KindPayment, id
@@ -64,9 +64,54 @@ type rawEvent struct {
 	Previous  fields          `json:"previous"`
 	User      fields          `json:"user"`
 	Data      struct {
-		Object   fields `json:"object"`
-		Previous fields `json:"previous"`
+		Object   eventObject `json:"object"`
+		Previous fields      `json:"previous"`
 	} `json:"data"`
+}
+
+// eventObject are the fields of an event's object that say what the event is about. The others, which are most of it, are
+// skipped.
+type eventObject struct {
+	Object         json.RawMessage `json:"object"`
+	ID             json.RawMessage `json:"id"`
+	Number         json.RawMessage `json:"number"`
+	Customer       json.RawMessage `json:"customer"`
+	CustomerID     json.RawMessage `json:"customer_id"`
+	Contact        json.RawMessage `json:"contact"`
+	ContactID      json.RawMessage `json:"contact_id"`
+	Invoice        json.RawMessage `json:"invoice"`
+	InvoiceID      json.RawMessage `json:"invoice_id"`
+	CreditNote     json.RawMessage `json:"credit_note"`
+	CreditNoteID   json.RawMessage `json:"credit_note_id"`
+	Payment        json.RawMessage `json:"payment"`
+	PaymentID      json.RawMessage `json:"payment_id"`
+	Charge         json.RawMessage `json:"charge"`
+	Comment        json.RawMessage `json:"comment"`
+	Text           json.RawMessage `json:"text"`
+	Message        json.RawMessage `json:"message"`
+	Author         json.RawMessage `json:"author"`
+	From           json.RawMessage `json:"from"`
+	User           json.RawMessage `json:"user"`
+	NeedsAttention json.RawMessage `json:"needs_attention"`
+}
+
+func (o *eventObject) fields() fields {
+	out := fields{}
+	for _, f := range []struct {
+		name string
+		raw  json.RawMessage
+	}{
+		{"object", o.Object}, {"id", o.ID}, {"number", o.Number}, {"customer", o.Customer}, {"customer_id", o.CustomerID},
+		{"contact", o.Contact}, {"contact_id", o.ContactID}, {"invoice", o.Invoice}, {"invoice_id", o.InvoiceID},
+		{"credit_note", o.CreditNote}, {"credit_note_id", o.CreditNoteID}, {"payment", o.Payment}, {"payment_id", o.PaymentID},
+		{"charge", o.Charge}, {"comment", o.Comment}, {"text", o.Text}, {"message", o.Message}, {"author", o.Author},
+		{"from", o.From}, {"user", o.User}, {"needs_attention", o.NeedsAttention},
+	} {
+		if f.raw != nil {
+			out[f.name] = f.raw
+		}
+	}
+	return out
 }
 
 // readEvent reports whether the body is an event, or at least an object. Parts of it that are of another type than expected stay empty.
@@ -97,7 +142,8 @@ func ParseEvent(body []byte) (billing.Event, error) {
 	if previous == nil {
 		previous = raw.Previous
 	}
-	subject(&e, raw.Data.Object)
-	comment(&e, raw.Data.Object, previous, raw.User)
+	object := raw.Data.Object.fields()
+	subject(&e, object)
+	comment(&e, object, previous, raw.User)
 	return e, nil
 }

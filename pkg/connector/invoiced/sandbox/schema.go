@@ -290,7 +290,7 @@ func (v *view) diff(old, next objects.Object) wire.Object {
 			continue
 		}
 		before, after := v.value(f, old), v.value(f, next)
-		if before == omitted || after == omitted || bytes.Equal(wire.Encode(before), wire.Encode(after)) {
+		if before == omitted || after == omitted || bytes.Equal(wire.Append(nil, before), wire.Append(nil, after)) {
 			continue
 		}
 		out = append(out, wire.Pair{Key: f.name, Value: before})

@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
-	kit "github.com/arbridge/arbridge/pkg/sandbox"
 	"github.com/shopspring/decimal"
 )
 
@@ -59,11 +60,11 @@ type errorItem struct {
 }
 
 type envelope struct {
-	Code    int               `json:"code"`
-	Success bool              `json:"success"`
-	Message string            `json:"message"`
-	Payload map[string]any    `json:"payload"`
-	Outvars map[string]string `json:"outvars,omitempty"`
+	Code    int
+	Success bool
+	Message string
+	Payload map[string]any
+	Outvars map[string]string
 }
 
 // ok answers with a payload and out variables.
@@ -101,7 +102,34 @@ func (c *call) send(status int, e envelope) {
 	if c.quirks.Outvars == "payload" && e.Outvars != nil {
 		e.Payload["outvars"], e.Outvars = e.Outvars, nil
 	}
-	kit.WriteJSON(c.w, status, e)
+	out := fmt.Appendf(nil, `{"code":%d,"success":%t,"message":`, e.Code, e.Success)
+	out = append(appendJSON(out, e.Message), `,"payload":{`...)
+	for i, name := range slices.Sorted(maps.Keys(e.Payload)) {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(appendJSON(out, name), ':')
+		out = appendValue(out, e.Payload[name])
+	}
+	out = append(out, '}')
+	if len(e.Outvars) > 0 {
+		out = appendValue(append(out, `,"outvars":`...), e.Outvars)
+	}
+	c.w.Header().Set("Content-Type", "application/json")
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(append(out, '}', '\n')) // a client that went away needs no answer
+}
+
+// appendValue writes a value of an answer. Rows are JSON already.
+func appendValue(out []byte, v any) []byte {
+	raw, ok := v.(json.RawMessage)
+	if !ok {
+		var err error
+		if raw, err = json.Marshal(v); err != nil {
+			panic("q360 sandbox: " + err.Error()) // answers are made of texts
+		}
+	}
+	return append(out, raw...)
 }
 
 // encodeRows writes rows as a JSON array of the given columns: strings or null, unless a quirk says otherwise.
