@@ -370,8 +370,8 @@ func (f facts) paysMissing(id string) bool {
 
 // outside reports whether what a vendor refused was made impossible by people.
 func (f facts) outside(r record.Record) bool {
-	if has(r, plan.ReceiptMismatch) && (f.changed || f.onAccount || has(r, plan.Overpayment, plan.InvoiceUnposted, plan.UnknownInvoice)) {
-		return true // half of the receipt was sent when the settings, or the balance, were others
+	if has(r, plan.ReceiptMismatch) && (f.changed || f.onAccount || has(r, plan.Overpayment, plan.InvoiceUnposted, plan.UnknownInvoice, plan.PossibleDouble)) {
+		return true // half of the receipt was sent when the settings, the balance or the books were others
 	}
 	return has(r, plan.VendorRefused) && (r.Kind == billing.KindPayment && f.paysMissing(r.SourceID) ||
 		r.Kind != billing.KindPayment && (f.voided[r.SourceID] || f.dropped[r.SourceID] || f.wasVoided(r.SourceID)))

@@ -24,6 +24,7 @@ type call struct {
 	r    *http.Request
 	body []byte
 	erp  bool
+	made []string // receipts
 }
 
 // write reports whether it may change something at the vendor. A preview changes nothing.
@@ -240,7 +241,7 @@ func (w *world) newReceipts(c *call) {
 			if _, known := w.past.receipts[r.ReceiptNo]; known {
 				continue
 			}
-			w.past.receipts[r.ReceiptNo] = w.loop.now
+			w.past.receipts[r.ReceiptNo], c.made = w.loop.now, append(c.made, r.ReceiptNo)
 			if w.loop.chance(w.rates[StaleRead]) {
 				w.past.receipts[r.ReceiptNo] = w.loop.now.Add(w.loop.between(0, laggingMoney))
 			}

@@ -205,6 +205,7 @@ func (w *world) disturbs(c *call, f Fault) bool {
 		return false
 	}
 	w.happened(f)
+	w.unlisted(c)
 	return true
 }
 

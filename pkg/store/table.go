@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -38,11 +37,15 @@ func (t Time) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *Time) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b)) // as we write it; JSON has more
-	if err != nil {
-		if err := json.Unmarshal(b, &s); err != nil {
-			return fmt.Errorf("stored time: %w", err)
+	var s string
+	if len(b) == len(timeLayout)+2 && b[0] == '"' && b[len(b)-2] == 'Z' { // as we write it; JSON has more
+		if at, err := time.Parse(time.RFC3339Nano, string(b[1:len(b)-1])); err == nil { // the one layout with a short way
+			*t = Time{at}
+			return nil
 		}
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("stored time: %w", err)
 	}
 	if s == "" {
 		*t = Time{}

@@ -125,7 +125,7 @@ func (d digests) IsZero() bool { return len(d.entries) == 0 }
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
 
 var deflaters = sync.Pool{New: func() any {
-	w, err := flate.NewWriter(io.Discard, flate.DefaultCompression)
+	w, err := flate.NewWriter(io.Discard, flate.BestSpeed)
 	if err != nil {
 		panic("q360: " + err.Error()) // the level is one
 	}

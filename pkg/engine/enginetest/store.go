@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -23,28 +22,34 @@ type data struct {
 	mu      sync.Mutex
 	trusted bool // documents are valid JSON
 	version int64
-	docs    map[store.Collection]map[string]stored
+	docs    map[store.Collection]map[string]*stored
 	down    error
 }
 
 type stored struct {
 	doc   store.Doc
 	texts texts
+	known bool // texts are; a store that trusts its writers looks when they are asked for
 }
 
 // NewStore makes an empty store.
-func NewStore() *Store { return &Store{data: &data{docs: map[store.Collection]map[string]stored{}}} }
+func NewStore() *Store { return &Store{data: &data{docs: map[store.Collection]map[string]*stored{}}} }
 
-// Trust makes the store believe that documents are valid JSON, which is a large part of its work: simulations write very many.
+// Trust makes the store believe that documents are as they have to be, and look at those that queries ask for only: simulations
+// write very many.
 func (s *Store) Trust() { s.data.trusted = true }
 
 // Copy makes another store that holds the same.
 func (s *Store) Copy() *Store {
 	s.data.mu.Lock()
 	defer s.data.mu.Unlock()
-	out := &data{version: s.data.version, docs: map[store.Collection]map[string]stored{}}
+	out := &data{version: s.data.version, docs: map[store.Collection]map[string]*stored{}}
 	for c, docs := range s.data.docs {
-		out.docs[c] = maps.Clone(docs)
+		out.docs[c] = map[string]*stored{}
+		for id, doc := range docs {
+			one := *doc
+			out.docs[c][id] = &one
+		}
 	}
 	return &Store{data: out}
 }
@@ -125,9 +130,9 @@ func (s *Store) Write(ctx context.Context, writes ...store.Write) ([]store.Versi
 			d.version++
 			out[i] = store.Version(strconv.FormatInt(d.version, 10))
 			if d.docs[w.Collection] == nil {
-				d.docs[w.Collection] = map[string]stored{}
+				d.docs[w.Collection] = map[string]*stored{}
 			}
-			d.docs[w.Collection][w.ID] = stored{store.Doc{ID: w.ID, Version: out[i], Data: slices.Clone(w.Data)}, texts[i]}
+			d.docs[w.Collection][w.ID] = &stored{store.Doc{ID: w.ID, Version: out[i], Data: slices.Clone(w.Data)}, texts[i], !d.trusted}
 		}
 		return out, nil
 	})
@@ -153,13 +158,16 @@ func (s *Store) Query(ctx context.Context, q store.Query) ([]store.Doc, error) {
 		return nil, err
 	}
 	return locked(ctx, s, func(d *data) ([]store.Doc, error) {
-		var found []stored
+		var found []*stored
 		for _, doc := range d.docs[q.Collection] {
+			if err := doc.scan(); err != nil {
+				return nil, err
+			}
 			if matches(q, doc) {
 				found = append(found, doc)
 			}
 		}
-		slices.SortFunc(found, func(a, b stored) int { return order(q, a, b.at(q), b.doc.ID) })
+		slices.SortFunc(found, func(a, b *stored) int { return order(q, a, b.at(q), b.doc.ID) })
 		out := make([]store.Doc, 0, min(len(found), q.Limit))
 		for _, doc := range found[:min(len(found), q.Limit)] {
 			out = append(out, doc.doc)
@@ -168,7 +176,16 @@ func (s *Store) Query(ctx context.Context, q store.Query) ([]store.Doc, error) {
 	})
 }
 
-func matches(q store.Query, doc stored) bool {
+// scan makes the texts known.
+func (s *stored) scan() (err error) {
+	if !s.known {
+		s.texts, err = checkDocument(s.doc.Data)
+		s.known = err == nil
+	}
+	return err
+}
+
+func matches(q store.Query, doc *stored) bool {
 	for _, e := range q.Equal {
 		if v, ok := doc.texts.get(e.Field); !ok || v != e.Value {
 			return false
@@ -182,13 +199,13 @@ func matches(q store.Query, doc stored) bool {
 }
 
 // at is what a query sorts the document by.
-func (s stored) at(q store.Query) string {
+func (s *stored) at(q store.Query) string {
 	v, _ := s.texts.get(q.OrderBy)
 	return v
 }
 
 // order compares a document with a position, in the query's direction.
-func order(q store.Query, doc stored, value, id string) int {
+func order(q store.Query, doc *stored, value, id string) int {
 	c := cmp.Or(cmp.Compare(doc.at(q), value), cmp.Compare(doc.doc.ID, id))
 	if q.Desc {
 		return -c
