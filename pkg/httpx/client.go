@@ -353,6 +353,9 @@ func (c *Client) close(d time.Duration) {
 
 // parseRetryAfter reads both forms of the header, at most one day; 0 when absent or unreadable.
 func parseRetryAfter(s string, now time.Time) time.Duration {
+	if s == "" {
+		return 0
+	}
 	if n, err := strconv.Atoi(strings.TrimSpace(s)); err == nil && n > 0 {
 		return min(time.Duration(min(n, 86400))*time.Second, 24*time.Hour)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
 
@@ -157,6 +158,9 @@ func (u *Unix) UnmarshalJSON(b []byte) error {
 func literal(b []byte) (string, error) {
 	switch kindOf(b) {
 	case '"':
+		if b := bytes.TrimSpace(b); len(b) > 1 && b[len(b)-1] == '"' && bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b) {
+			return string(b[1 : len(b)-1]), nil // nearly all are plain
+		}
 		var s string
 		err := json.Unmarshal(b, &s)
 		return s, err

@@ -17,8 +17,9 @@ type call struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	user   User
-	quirks Quirks // as they were when the call came in
-	table  string // second part of the path
+	quirks Quirks            // as they were when the call came in
+	table  string            // second part of the path
+	parts  map[string]string // of the form, once one was asked for
 }
 
 // serve routes /api/<Entity>[/<TableName>]?_a=<action>.

@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -222,23 +224,47 @@ const maxRequest = 32 << 20
 
 // part returns a plain part of the multipart form; parts sent as files do not count.
 func (c *call) part(name string) (string, bool) {
-	if c.r.MultipartForm == nil {
-		media, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
-		if media != "multipart/form-data" || c.r.ParseMultipartForm(maxRequest) != nil {
-			return "", false
+	if c.parts == nil {
+		c.parts = plainParts(c.r)
+	}
+	v, ok := c.parts[name]
+	return v, ok
+}
+
+// plainParts reads a multipart form: the first part of each name that is not a file. A form that can not be read has none.
+func plainParts(r *http.Request) map[string]string {
+	out := map[string]string{}
+	form, err := r.MultipartReader()
+	if err != nil || !strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "multipart/form-data") {
+		return out
+	}
+	for left := int64(maxRequest); ; {
+		p, err := form.NextPart()
+		if errors.Is(err, io.EOF) {
+			return out
+		}
+		var text bytes.Buffer
+		if err == nil {
+			_, err = text.ReadFrom(io.LimitReader(p, left+1))
+		}
+		if left -= int64(text.Len()); err != nil || left < 0 {
+			return map[string]string{}
+		}
+		if _, twice := out[p.FormName()]; !twice && p.FileName() == "" {
+			out[p.FormName()] = text.String()
 		}
 	}
-	values := c.r.MultipartForm.Value[name]
-	if len(values) == 0 {
-		return "", false
-	}
-	return values[0], true
+}
+
+// media is the type of the body.
+func (c *call) media() string {
+	media, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	return media
 }
 
 // jsonRequest returns the form part of that name, or the whole body where the site accepts that.
 func (c *call) jsonRequest() ([]byte, error) {
-	media, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
-	if c.quirks.AcceptRawJSON && media == "application/json" {
+	if c.quirks.AcceptRawJSON && c.media() == "application/json" {
 		raw, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxRequest))
 		if err != nil {
 			return nil, refuse("RequestInvalid", "The body cannot be read.")

@@ -123,12 +123,15 @@ func (c column) limit() decimal.Decimal {
 	return decimal.New(1, int32(c.length-c.decimals))
 }
 
+// blanks pad nearly all columns.
+const blanks = "                                                                "
+
 // format writes a value as the API does; NULL has no text. Text of CHAR columns is padded unless trimmed.
 func (c column) format(v cell, trimmed bool) string {
 	switch v := v.(type) {
 	case string:
 		if pad := c.length - utf8.RuneCountInString(v); pad > 0 && c.sqlType == "CHAR" && !trimmed {
-			return v + strings.Repeat(" ", pad)
+			return v + blanks[:min(pad, len(blanks))] + strings.Repeat(" ", max(0, pad-len(blanks)))
 		}
 		return v
 	case decimal.Decimal:
