@@ -111,16 +111,19 @@ func check(f facts) []Violation {
 		if r, known := f.records[strings.TrimPrefix(e.Record, f.company+"/")]; known && r.Status == record.Attention && (!r.DueAt.IsZero() || f.outside(r)) {
 			continue // the person's decision leads to it again
 		}
-		if e.StartedAt.Add(letGoAfter).After(f.polled) {
-			continue // it is let go by the first poll after a day
+		if maxTime(e.StartedAt.Add(letGoAfter), e.CheckAt.Add(untouchedFor)).After(f.polled) {
+			continue // it is let go by the first poll after both
 		}
 		bad(comesToRest, "effect %s is neither done nor refused", e.Key)
 	}
 	return out
 }
 
-// letGoAfter is how long after it was sent an effect is let go that nobody looks up any more.
-const letGoAfter = 24 * time.Hour
+// letGoAfter is how long after it was sent an effect is let go that nobody looked up for a while.
+const (
+	letGoAfter   = 24 * time.Hour
+	untouchedFor = 6 * time.Hour
+)
 
 // restFor is how long nothing may be written before all counts as quiet.
 const restFor = 6 * time.Hour

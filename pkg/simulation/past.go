@@ -17,13 +17,17 @@ type bill struct {
 	old                    bool      // posted before the start date
 	wasPosted              bool      // at some time
 	unposted               time.Time // when that was taken back
+	settled                bool      // nothing was owed on it then
 	deleted                time.Time
 	file                   int           // bytes of its file
 	seen                   time.Duration // after so long the feed can rely on having seen it
 }
 
-// hasty reports whether the posting was taken back within minutes: before the feed could rely on having seen it.
-func (b *bill) hasty() bool { return !b.unposted.IsZero() && b.unposted.Sub(b.made) < b.seen }
+// hasty reports whether the posting was taken back within minutes, before the feed could rely on having seen it, or when nothing
+// was owed any more: the feed follows what is owed. Only the reconciliation tells of it then.
+func (b *bill) hasty() bool {
+	return !b.unposted.IsZero() && (b.settled || b.unposted.Sub(b.made) < b.seen)
+}
 
 // paid is what became of a payment of the portal.
 type paid struct {

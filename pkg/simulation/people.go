@@ -319,13 +319,14 @@ func (x *doer) note() (string, error) {
 }
 
 func (x *doer) unpost() (string, error) {
-	b := x.any(posted)
-	if b == nil {
+	inv, ok := pick(x.rng, x.mine(posted))
+	if !ok {
 		return "", nil
 	}
+	b := x.w.past.bills[inv.InvoiceNo]
 	_, err := x.w.erp.UnpostInvoice(q360sim.InvoiceStep{InvoiceNo: b.no})
 	if err == nil {
-		b.unposted = x.w.loop.now
+		b.unposted, b.settled = x.w.loop.now, inv.Balance.IsZero()
 	}
 	return "invoice " + b.no + " is no longer posted", err
 }
