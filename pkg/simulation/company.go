@@ -19,15 +19,15 @@ import (
 	"github.com/arbridge/arbridge/pkg/settings"
 )
 
-// company is one of the companies, with its settings as they were changed.
+// company is one of the companies.
 type company struct {
 	id, code, zone string
 	currencies     []string // the first is its own
 	customers      []string
-	site           map[string]string // billing site by customer
-	settings       []settings.Company
-	sandbox        bool // every recipient is the safe address
-	off            bool // takes no part
+	site           map[string]string                  // billing site by customer
+	settings       func(version int) settings.Company // as they were changed
+	sandbox        bool                               // every recipient is the safe address
+	off            bool                               // takes no part
 	start          string
 	touched        time.Time // when somebody last did something in it
 	ticked         time.Time
@@ -90,7 +90,7 @@ func resolve(texts map[string]any) settings.Company {
 
 // scene is what all runs that begin on a day share: they never change it.
 type scene struct {
-	settings   sync.Map         // by place and mode
+	settings   sync.Map         // by place, mode and version
 	dictionary *q360.Dictionary // what the ERP says of its tables
 	start      time.Time
 	business   *business.Business
@@ -201,15 +201,16 @@ type mode struct {
 	start        string
 }
 
-// resolved are the settings of the company at a place: those it begins with, and then the variants. Runs share them, because
-// resolving them takes as long as a tenth of a run.
-func (s *scene) resolved(place int, m mode) []settings.Company {
+// resolved are the settings of the company at a place: those it begins with, which are version 0, or a variant. Runs share them,
+// because resolving them takes as long as a tenth of a run.
+func (s *scene) resolved(place int, m mode, version int) settings.Company {
 	type key struct {
 		place int
 		mode
+		version int
 	}
-	if known, ok := s.settings.Load(key{place, m}); ok {
-		return known.([]settings.Company)
+	if known, ok := s.settings.Load(key{place, m, version}); ok {
+		return known.(settings.Company)
 	}
 	texts := templates()[place].texts(m.start)
 	if m.sandbox {
@@ -218,13 +219,11 @@ func (s *scene) resolved(place int, m mode) []settings.Company {
 	if m.off {
 		texts["company.enabled"] = false
 	}
-	out := []settings.Company{resolve(texts)}
-	for _, v := range variants() {
-		changed := maps.Clone(texts)
-		maps.Copy(changed, v)
-		out = append(out, resolve(changed))
+	if version > 0 {
+		maps.Copy(texts, variants()[version-1])
 	}
-	s.settings.Store(key{place, m}, out)
+	out := resolve(texts)
+	s.settings.Store(key{place, m, version}, out)
 	return out
 }
 
@@ -236,7 +235,9 @@ func newCompanies(s *scene, startDate string, sandboxed, off int) []*company {
 		for _, n := range t.customers {
 			co.customers = append(co.customers, customerNo(n))
 		}
-		co.settings = s.resolved(i, mode{co.sandbox, co.off, startDate})
+		co.settings = func(version int) settings.Company {
+			return s.resolved(i, mode{i == sandboxed, i == off, startDate}, version)
+		}
 		out = append(out, co)
 	}
 	return out

@@ -132,7 +132,7 @@ func (s *site) Check(ctx context.Context) (connector.Capabilities, error) {
 }
 
 // settings are those that the process started with.
-func (p *process) settings(co *company) settings.Company { return co.settings[p.version] }
+func (p *process) settings(co *company) settings.Company { return co.settings(p.version) }
 
 func (p *process) account(co *company, vendor string) *account {
 	key := co.id + vendor
@@ -210,7 +210,7 @@ func (w *world) deployments(end time.Time) {
 	}
 	w.loop.at(at, "deployment", func() {
 		if w.hit(SettingsChanged) {
-			w.version = w.loop.rng.IntN(len(w.companies[0].settings))
+			w.version = w.loop.rng.IntN(1 + len(variants()))
 			stay := 0
 			if len(w.processes) > 1 && w.hit(OldAndNew) {
 				stay = 1

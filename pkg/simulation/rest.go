@@ -74,7 +74,7 @@ func (w *world) reconcile() {
 // own is what arbridge itself, and people, know of a company.
 func (w *world) own(co *company, records map[string]record.Record, inbox map[string]record.Inbox, entries map[string]journal.Entry) *facts {
 	f := &facts{company: co.id, code: co.code, off: co.off, changed: w.coverage[SettingsChanged] > 0, now: w.loop.now, lastWrite: w.lastWrite,
-		onAccount: co.settings[0].Payments.Overpayment == "on_account", waiting: w.queue.overdue(), polled: co.ticked,
+		onAccount: co.settings(0).Payments.Overpayment == "on_account", waiting: w.queue.overdue(), polled: co.ticked,
 		records: map[string]record.Record{}, inbox: map[string]record.Inbox{}, hasty: map[string]bool{}}
 	for _, r := range records {
 		if r.Company == co.id {

@@ -21,8 +21,12 @@ const (
 // eagerFor is how long runs that leave out no ticks leave out none.
 const eagerFor = 5 * time.Hour
 
-// calmPoll is the distance of ticks when nothing goes wrong any more and something is due.
-const calmPoll = 4 * time.Hour
+// calmPoll is the distance of ticks when nothing goes wrong any more and something is due, and latePoll when only late webhooks
+// are waited for: what a person has to decide is looked at again every six hours until then.
+const (
+	calmPoll = 4 * time.Hour
+	latePoll = 20 * time.Hour
+)
 
 // skewed is by how much the clocks of two processes may differ.
 const skewed = 40 * time.Second
@@ -64,13 +68,16 @@ func (w *world) pollDue(co *company) time.Time {
 	if co.off {
 		return due
 	}
-	if co.touched.IsZero() || w.calm && co.ticked.Sub(w.calmed) > 24*time.Hour {
+	if co.touched.IsZero() || w.calm && co.ticked.Sub(w.scene.start) > 24*time.Hour+15*time.Minute {
 		due = co.ticked.Add(sleepingPoll)
 	}
 	if !w.polled(co) {
 		due = minTime(due, maxTime(co.touched, soon))
 	}
-	if w.calm {
+	switch {
+	case w.calm && co.ticked.Sub(w.scene.start) > 36*time.Hour:
+		soon = co.ticked.Add(latePoll)
+	case w.calm:
 		soon = co.ticked.Add(calmPoll)
 	}
 	for id, at := range w.dues {
