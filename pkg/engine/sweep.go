@@ -368,9 +368,7 @@ func (e *Engine) GapFill(ctx context.Context, c *Company) error {
 		for _, bad := range p.Bad {
 			stored = errors.Join(stored, e.noteUnreadableEvent(ctx, c, bad))
 		}
-		if err == nil {
-			p.Items, err = e.unknownEvents(ctx, c, p.Items)
-		}
+		p.Items = e.unknownEvents(ctx, c, p.Items)
 		return p, err
 	}, func(ev billing.Event) {
 		if _, err := e.Receive(ctx, c, ev, "gap_fill", 0); err != nil {
@@ -386,15 +384,15 @@ func (e *Engine) GapFill(ctx context.Context, c *Company) error {
 }
 
 // unknownEvents leaves out the events that are in the inbox: looking costs less than a write that is refused, and nearly all
-// of a page came as webhooks before.
-func (e *Engine) unknownEvents(ctx context.Context, c *Company, events []billing.Event) ([]billing.Event, error) {
+// of a page came as webhooks before. Those that can not be looked up stay: storing them tells.
+func (e *Engine) unknownEvents(ctx context.Context, c *Company, events []billing.Event) []billing.Event {
 	ids := make([]string, len(events))
 	for i, ev := range events {
 		ids[i] = store.ID(c.ID, ev.ID)
 	}
 	docs, err := e.store.GetAll(ctx, store.Inbox, ids)
 	if err != nil {
-		return nil, err
+		return events
 	}
 	known := map[string]bool{}
 	for _, doc := range docs {
@@ -406,7 +404,7 @@ func (e *Engine) unknownEvents(ctx context.Context, c *Company, events []billing
 			e.opt.Meter.Event(c.ID, "gap_fill", ev.Type, meter.EventDuplicate)
 		}
 		return is
-	}), nil
+	})
 }
 
 // announceBuffer bounds the events that wait for Announce. What does not fit is left to the sweep.
