@@ -164,9 +164,8 @@ func begun(s *scene) *enginetest.Store {
 	}
 	p := w.start()
 	for _, co := range w.companies {
-		co.off = false
-		if _, err := p.engine.Poll(outside(), co.id); err != nil {
-			panic("simulation: " + err.Error())
+		if done, err := p.engine.Poll(outside(), co.id); err != nil || done.Skipped != "" {
+			panic(fmt.Sprintf("simulation: the first poll of %s: %s %v", co.id, done.Skipped, err))
 		}
 	}
 	return w.disk
