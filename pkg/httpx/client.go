@@ -211,13 +211,15 @@ func (c *Client) once(ctx context.Context, r Request) (*Response, error) {
 	return c.judge(r, res, body)
 }
 
-// readBody reads an answer up to a limit. How much room is made at first is never only the vendor's word.
+// readBody reads an answer up to a limit, at once where the vendor says how long a small one is, and else in small steps.
 func readBody(res *http.Response, limit int64) ([]byte, error) {
-	var buf bytes.Buffer
-	if res.ContentLength > 0 {
-		buf.Grow(int(min(res.ContentLength, limit, 1<<20)) + bytes.MinRead)
+	body := io.LimitReader(res.Body, limit)
+	if res.ContentLength <= 0 || res.ContentLength > 1<<20 {
+		return io.ReadAll(body)
 	}
-	_, err := buf.ReadFrom(io.LimitReader(res.Body, limit))
+	var buf bytes.Buffer
+	buf.Grow(int(res.ContentLength) + bytes.MinRead)
+	_, err := buf.ReadFrom(body)
 	return buf.Bytes(), err
 }
 

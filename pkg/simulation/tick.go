@@ -122,7 +122,7 @@ func (w *world) touch(co *company) {
 	}
 }
 
-// due notes when a stored record or event is due.
+// due notes when a stored record or event is due, so that a tick comes soon after.
 func (w *world) due(c store.Collection, id string, data []byte) {
 	key := string(c) + " " + id
 	at := field(data, "due_at")
@@ -131,4 +131,8 @@ func (w *world) due(c store.Collection, id string, data []byte) {
 		return
 	}
 	w.dues[key] = at
+	t, err := time.Parse(time.RFC3339Nano, at)
+	if at := maxTime(t.Add(skewed), w.loop.now.Add(w.every)); err == nil && w.nextTick.After(at) {
+		w.tickAt(at)
+	}
 }
