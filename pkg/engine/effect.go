@@ -83,8 +83,13 @@ func (e *Engine) attempt(ctx context.Context, c *Company, entry *journal.Entry, 
 	if err := e.start(ctx, entry, w); err != nil {
 		return "", err
 	}
-	id, err := f.call(ctx)
 	after := context.WithoutCancel(ctx) // what happened is recorded even if the caller went away
+	if late := e.clock.Now().Sub(entry.StartedAt.Time); late > f.checks[0] {
+		// Whoever looks it up counts from the start: a call that leaves long after would arrive when it is believed absent.
+		err := fmt.Errorf("starting %s took %s: nothing was sent", f.step.Key, late.Round(time.Second))
+		return "", errors.Join(err, e.journal.Refuse(after, entry, err))
+	}
+	id, err := f.call(ctx)
 	switch {
 	case err == nil:
 		e.verdict(c, f, meter.VerdictDone)
