@@ -339,8 +339,12 @@ func (e *Engine) pageWrites(ctx context.Context, c *Company, items []item, backf
 		if exists && old.Value.Seen == it.fingerprint {
 			continue
 		}
-		if old.Value.SeenAt.After(it.read.Add(clocksDiffer)) {
-			it.read = time.Time{} // somebody read it since: the worker reads what is true now
+		seenAt := store.At(it.read)
+		if old.Value.SeenAt.After(it.read.Add(-clocksDiffer)) {
+			it.read = time.Time{} // somebody read it since, or about then: the worker reads what is true now
+			if old.Value.SeenAt.After(seenAt.Time) {
+				seenAt = old.Value.SeenAt
+			}
 		}
 		source, err := it.source(c.ID)
 		if err != nil {
@@ -355,6 +359,7 @@ func (e *Engine) pageWrites(ctx context.Context, c *Company, items []item, backf
 			continue
 		}
 		rec := e.scheduled(c, it, old, exists, backfill, now)
+		rec.SeenAt = seenAt
 		cond := store.IfAbsent
 		if exists {
 			cond = store.IfVersion
@@ -378,7 +383,7 @@ func (e *Engine) scheduled(c *Company, it item, old store.Row[record.Record], ex
 	} else {
 		rec.Note(now, "changed in the ERP", "")
 	}
-	rec.Seen, rec.SeenAt, rec.Customer, rec.UpdatedAt, rec.Attempts = it.fingerprint, store.At(it.read), it.customer, store.At(now), 0
+	rec.Seen, rec.Customer, rec.UpdatedAt, rec.Attempts = it.fingerprint, it.customer, store.At(now), 0
 	if rec.LeaseOwner == "" && rec.Status != record.Ignored && rec.Status != record.Unknown {
 		rec.Set(record.Scheduled, nil)
 		rec.DueAt = store.At(now.Add(e.opt.Grace))

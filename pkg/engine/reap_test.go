@@ -191,6 +191,31 @@ func TestChangedBehindTheRead(t *testing.T) {
 	}
 }
 
+// TestPagesAtOnce: a poll that slept, and lost its lease, does not store its page over that of another poll that was asked for
+// half a minute later: clocks can not tell which was first.
+func TestPagesAtOnce(t *testing.T) {
+	f := synced(t, "1")
+	f.ERP.PutInvoices(enginetest.Over(enginetest.Invoice("1", "C1"), 60))
+	other, last := f.Start(), enginetest.Over(enginetest.Invoice("1", "C1"), 70)
+	f.ERP.Fail(enginetest.Fault{Method: "Customers", Nth: 1, Hook: func() { f.Clock.Advance(11 * time.Minute) }})
+	f.ERP.Fail(enginetest.Fault{Method: "Invoices", Nth: 1, After: true, Hook: func() {
+		f.ERP.PutInvoices(last)
+		f.Clock.Advance(30 * time.Second)
+		if _, err := other.Poll(t.Context(), "us"); err != nil {
+			t.Error(err)
+		}
+	}})
+	if _, err := f.e.Poll(t.Context(), "us"); err != nil {
+		t.Log(err) // the cursor is the other's
+	}
+	f.drain()
+	f.run(5 * time.Minute)
+	f.want(billing.KindInvoice, "1", record.Synced, "")
+	if got := f.document().Total; !got.Equal(last.Total) {
+		t.Errorf("the portal says %s, the ERP %s", got, last.Total)
+	}
+}
+
 // TestSentAndTakenBack: a document whose creation was not remembered is found again by the journal, although the ERP took the
 // invoice back, and a poll saw that, before anybody looked.
 func TestSentAndTakenBack(t *testing.T) {
