@@ -34,6 +34,15 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
+// TestKnownCompanies: runs can begin with companies that were polled before.
+func TestKnownCompanies(t *testing.T) {
+	for _, s := range New().scenes {
+		if s.begun == nil {
+			t.Errorf("the first polls of %s fail", s.start)
+		}
+	}
+}
+
 // TestCalm: without faults the work is done, and nothing goes wrong.
 func TestCalm(t *testing.T) {
 	sim := New()
