@@ -17,12 +17,13 @@ import (
 
 // simOptions are the flags of the sim commands.
 type simOptions struct {
-	seed            uint64
-	seeds           int
-	events, workers int
-	faults          []string
-	skip            []int
-	json, stop      bool
+	seed         uint64
+	seeds        int
+	events, more int
+	workers      int
+	faults       []string
+	skip         []int
+	json, stop   bool
 }
 
 // simCommand is for those who work on arbridge: it needs no configuration and calls nobody.
@@ -40,14 +41,15 @@ func simCommand() *cobra.Command {
 
 func (o *simOptions) flags(c *cobra.Command) {
 	c.Flags().Uint64Var(&o.seed, "seed", 1, "the seed, or the first one")
-	c.Flags().IntVar(&o.events, "events", 0, "events that people cause; 0: 25 to 200, by the seed")
+	c.Flags().IntVar(&o.events, "events", 0, "events that people cause; 0: 24 to 180, by the seed, and more where few come of them")
+	c.Flags().IntVar(&o.more, "more", 0, "events that people cause in the end, with --events")
 	c.Flags().IntVar(&o.workers, "workers", 0, "processes; 0: 2 to 6, by the seed")
 	c.Flags().StringArrayVar(&o.faults, "fault", nil, `a kind of fault that may happen, repeatable; "none"; default: about half of all kinds, by the seed`)
 	c.Flags().BoolVar(&o.json, "json", false, "print JSON")
 }
 
 func (o *simOptions) options() (simulation.Options, error) {
-	opt := simulation.Options{Seed: o.seed, Events: o.events, Workers: o.workers}
+	opt := simulation.Options{Seed: o.seed, Events: o.events, More: o.more, Workers: o.workers}
 	for _, name := range o.faults {
 		if opt.Faults == nil {
 			opt.Faults = []simulation.Fault{} // given, if only as none
@@ -125,7 +127,10 @@ func (o *simOptions) smaller(sim *simulation.Simulator, out io.Writer, failed si
 	}
 	fmt.Fprintf(out, "\nThe smallest run like it:\n")
 	small.Print(out)
-	fmt.Fprintf(out, "\narbridge sim replay --seed %d --events %d --workers %d", opt.Seed, small.Events, small.Workers)
+	fmt.Fprintf(out, "\narbridge sim replay --seed %d --events %d --workers %d", opt.Seed, opt.Events, opt.Workers)
+	if opt.More > 0 {
+		fmt.Fprintf(out, " --more %d", opt.More)
+	}
 	for _, f := range opt.Faults {
 		fmt.Fprintf(out, " --fault %q", f)
 	}

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -215,7 +216,7 @@ func (n *network) remember(c *call, res *http.Response, content []byte) {
 // vendor hands the request to the sandbox.
 func (n *network) vendor(r *http.Request, body []byte) (*http.Response, []byte) {
 	w := n.p.w
-	out := &reply{status: http.StatusOK, header: http.Header{}}
+	out := &reply{header: http.Header{}}
 	in := r.WithContext(r.Context())
 	in.Body, in.RequestURI, in.RemoteAddr = io.NopCloser(bytes.NewReader(body)), r.URL.RequestURI(), "127.0.0.1:1"
 	in.Host, in.ContentLength = r.URL.Host, int64(len(body))
@@ -225,7 +226,7 @@ func (n *network) vendor(r *http.Request, body []byte) (*http.Response, []byte) 
 	}
 	h.ServeHTTP(out, in)
 	content := out.body.Bytes()
-	res := answer(r, out.status, "", "", nil)
+	res := answer(r, out.code(), "", "", nil)
 	res.Header, res.Body, res.ContentLength = out.header, io.NopCloser(bytes.NewReader(content)), int64(len(content))
 	return res, content
 }
@@ -240,8 +241,10 @@ type reply struct {
 // Header implements http.ResponseWriter.
 func (r *reply) Header() http.Header { return r.header }
 
-// WriteHeader implements http.ResponseWriter.
-func (r *reply) WriteHeader(status int) { r.status = status }
+// WriteHeader implements http.ResponseWriter. As in a real server the first status counts.
+func (r *reply) WriteHeader(status int) { r.status = cmp.Or(r.status, status) }
+
+func (r *reply) code() int { return cmp.Or(r.status, http.StatusOK) }
 
 // Write implements http.ResponseWriter.
 func (r *reply) Write(b []byte) (int, error) { return r.body.Write(b) }

@@ -22,7 +22,7 @@ import (
 // deed is something that somebody does. Whom it concerns is chosen when it is done, by its own numbers, so that leaving a
 // deed out leaves the others as they are.
 type deed struct {
-	at   time.Duration // since the start
+	at   time.Duration // since the start, or since the others when it is one more
 	kind string
 	seed uint64
 }
@@ -58,29 +58,51 @@ func acts() []act {
 
 // script is what people are going to do, by time: in bursts, over a day's work.
 func (w *world) script() []deed {
-	all := acts()
-	total := 0
-	for _, a := range all {
-		total += a.weight
-	}
 	out := make([]deed, w.opt.Events)
 	bursts := []time.Duration{2 * time.Minute, 2 * time.Hour, time.Hour, 9 * time.Hour}[:min(4, 2+len(out)/50)]
 	long := 3 * time.Minute << w.people.IntN(3)
 	for i := range out {
 		burst := bursts[i*len(bursts)/len(out)]
-		n := w.people.IntN(total)
-		k := 0
-		for n >= all[k].weight {
-			n -= all[k].weight
-			k++
-		}
+		kind := anyKind(w.people)
 		if i < 4 {
-			k = 0 // there has to be something
+			kind = acts()[0].name // there has to be something
 		}
-		out[i] = deed{burst + time.Duration(w.people.Int64N(int64(long))), all[k].name, w.people.Uint64()}
+		out[i] = deed{burst + time.Duration(w.people.Int64N(int64(long))), kind, w.people.Uint64()}
 	}
 	slices.SortStableFunc(out, func(a, b deed) int { return cmp.Compare(a.at, b.at) })
 	return out
+}
+
+// anyKind chooses a kind of deed, by weight.
+func anyKind(rng *rand.Rand) string {
+	all := acts()
+	total := 0
+	for _, a := range all {
+		total += a.weight
+	}
+	n, k := rng.IntN(total), 0
+	for n >= all[k].weight {
+		n -= all[k].weight
+		k++
+	}
+	return all[k].name
+}
+
+// fewest is how many events a run has at least, of people and of the portal together.
+const fewest = 50
+
+// goOn has people do more in the end: what is given, or enough for a run.
+func (w *world) goOn() {
+	if w.opt.More < 0 {
+		w.opt.More = max(0, fewest-w.opt.Events-len(w.past.told))
+	}
+	rng := rand.New(rand.NewPCG(w.opt.Seed, 78))
+	for i := range w.opt.More {
+		d := deed{time.Duration(rng.Int64N(int64(20 * time.Minute))), anyKind(rng), rng.Uint64()}
+		if !w.opt.Skip[w.opt.Events+i] {
+			w.loop.at(w.loop.now.Add(d.at), "deed", func() { w.do(d) })
+		}
+	}
 }
 
 func (w *world) do(d deed) {

@@ -238,9 +238,9 @@ func (p *process) serve(name, topic string, r func() *http.Request, answered fun
 	p.busy = true
 	status := 0
 	p.w.loop.spawn(p.name+" "+name, p, func() {
-		out := &reply{status: http.StatusOK, header: http.Header{}}
+		out := &reply{header: http.Header{}}
 		p.handlers[topic].ServeHTTP(out, r())
-		status = out.status
+		status = out.code()
 	}, func(dead bool) {
 		p.busy, p.effect = false, ""
 		if p.retiring && !p.dead {

@@ -136,7 +136,7 @@ func (s *Simulator) Shrink(r Result, opt Options, runs int) (Result, Options, er
 	if len(r.Violations) == 0 {
 		return r, opt, nil
 	}
-	opt.Events, opt.Workers, opt.Faults = r.Events, r.Workers, slices.Clone(r.Faults)
+	opt.Events, opt.More, opt.Workers, opt.Faults = r.Events-r.More, r.More, r.Workers, slices.Clone(r.Faults)
 	h := &shrinker{sim: s, invariant: r.Violations[0].Invariant, best: r, opt: opt, left: runs}
 	if !h.try(opt) {
 		return r, opt, h.err // it depends on how the options were given
@@ -200,14 +200,15 @@ func (h *shrinker) workers() {
 
 // events leaves out events: half of them, a quarter, and so on down to single ones.
 func (h *shrinker) events() {
-	for size := h.opt.Events / 2; size > 0; size /= 2 {
-		for from := 0; from < h.opt.Events; from += size {
+	all := h.opt.Events + h.opt.More
+	for size := all / 2; size > 0; size /= 2 {
+		for from := 0; from < all; from += size {
 			next := h.opt
 			next.Skip = map[int]bool{}
 			for i := range h.opt.Skip {
 				next.Skip[i] = true
 			}
-			for i := from; i < min(from+size, h.opt.Events); i++ {
+			for i := from; i < min(from+size, all); i++ {
 				next.Skip[i] = true
 			}
 			if len(next.Skip) > len(h.opt.Skip) {

@@ -29,7 +29,7 @@ func TestSeeds(t *testing.T) {
 	if missing := r.Coverage.Missing(); len(missing) > 0 {
 		t.Errorf("never happened: %q", missing)
 	}
-	if r.Runs != ciSeeds || r.Receipts == 0 || r.Writes == 0 || r.Writes > r.Calls {
+	if r.Runs != ciSeeds || r.Fewest < fewest || r.Receipts == 0 || r.Writes == 0 || r.Writes > r.Calls {
 		t.Errorf("%+v", r)
 	}
 }
@@ -85,6 +85,25 @@ func TestSameSeedSameRun(t *testing.T) {
 		if err != nil || c.Hash == a.Hash {
 			t.Errorf("seeds %d and %d have one trace, error %v", seed, opt.Seed, err)
 		}
+	}
+}
+
+// TestGiven: a run can be repeated from what its result says of it, also one in which people went on because little happened.
+func TestGiven(t *testing.T) {
+	sim, more := New(), 0
+	for seed := range uint64(20) {
+		a, err := sim.Run(Options{Seed: seed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := sim.Run(Options{Seed: seed, Events: a.Events - a.More, More: a.More, Workers: a.Workers, Faults: a.Faults})
+		if err != nil || b.Hash != a.Hash {
+			t.Errorf("seed %d differs when all is given, error %v", seed, err)
+		}
+		more += a.More
+	}
+	if more == 0 {
+		t.Error("people never went on")
 	}
 }
 

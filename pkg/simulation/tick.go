@@ -24,7 +24,7 @@ const eagerFor = 5 * time.Hour
 // calmPoll is the distance of ticks when nothing goes wrong any more and something is due, and latePoll when only late webhooks
 // are waited for: what a person has to decide is looked at again every six hours until then.
 const (
-	calmPoll = 4 * time.Hour
+	calmPoll = 7 * time.Hour
 	latePoll = 20 * time.Hour
 )
 

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -18,7 +19,8 @@ import (
 // Options of a run. Everything that is not given follows from the seed.
 type Options struct {
 	Seed    uint64
-	Events  int     // that people cause; 0: 26 to 34, and in a run in 128 120 to 240
+	Events  int     // that people cause; 0: 24 to 31, in a run in 128 120 to 180
+	More    int     // what people do in the end; without Events: as many as make 50 with those of the portal
 	Workers int     // processes; 0: 2 to 6
 	Faults  []Fault // that may happen; nil: about half of all kinds; empty: none
 	Skip    map[int]bool
@@ -36,6 +38,7 @@ type Result struct {
 	Trace      []string    `json:"trace,omitempty"`
 	Faults     []Fault     `json:"faults,omitempty"` // that could happen
 	Events     int         `json:"events"`           // that people caused
+	More       int         `json:"more,omitempty"`   // of these, in the end
 	Told       int         `json:"told"`             // that the portal had of it
 	Workers    int         `json:"workers"`
 	Steps      int         `json:"steps"`
@@ -115,21 +118,20 @@ func newWorld(s *scene, opt Options) (*world, error) {
 			co.ticked = s.start.Add(-before)
 		}
 	}
-	if opt.Seed%8 != 4 {
+	if opt.Seed%16 != 4 {
 		w.disk.Trust()
 	}
 	w.secrets = newVault(w.companies)
-	w.workers = opt.Workers
-	if w.workers == 0 {
-		w.workers = []int{2, 2, 2, 2, 3, 3, 4, 6}[choose.IntN(8)]
+	// What is given takes nothing from the numbers that choose the rest.
+	w.workers = cmp.Or(opt.Workers, []int{2, 2, 2, 2, 3, 3, 4, 6}[choose.IntN(8)])
+	events := 24 + choose.IntN(8)
+	if opt.Seed%128 == 7 {
+		events = 120 + choose.IntN(61)
 	}
 	if opt.Events == 0 {
-		w.opt.Events = 26 + choose.IntN(9)
-		if opt.Seed%128 == 7 {
-			w.opt.Events = 120 + choose.IntN(121)
-		}
+		w.opt.Events, w.opt.More = events, -1
 	}
-	w.every = time.Duration(choose.IntN(3)+1) * 10 * time.Minute
+	w.every = []time.Duration{10, 30, 90}[choose.IntN(3)] * time.Minute
 	w.rates = draw(choose, opt.Faults)
 	if opt.Logs || opt.Keep || opt.Seed%8 == 0 {
 		w.logs = &logWatch{w: w, needles: w.secrets.needles()}
@@ -264,7 +266,7 @@ func (s *scene) run(opt Options) (Result, error) {
 	w.loop.close()
 	r := Result{
 		Seed: opt.Seed, Hash: w.trace.hash(), Violations: w.found, Coverage: w.coverage, Deeds: w.deeds, Trace: w.trace.lines, Faults: w.rates.names(),
-		Events: w.opt.Events, Workers: w.workers, Steps: w.loop.steps, Writes: w.writes, Calls: w.calls, Virtual: w.loop.now.Sub(s.start).String(),
+		Events: w.opt.Events + w.opt.More, More: w.opt.More, Workers: w.workers, Steps: w.loop.steps, Writes: w.writes, Calls: w.calls, Virtual: w.loop.now.Sub(s.start).String(),
 		Told: len(w.past.told),
 	}
 	for _, book := range w.erp.Ledger().Books {
@@ -292,6 +294,7 @@ func (w *world) play() {
 	end := busy.Add(100 * time.Minute)
 	w.tick()
 	w.deployments(end)
+	w.loop.at(end.Add(-25*time.Minute), "more", w.goOn)
 	w.loop.at(end, "calm", w.quieten)
 	w.until(end)
 	rest := maxTime(end.Add(afterwards), w.hooks.last.Add(restFor+2*time.Hour))

@@ -94,6 +94,11 @@ func checkDocument(b []byte) (texts, error) {
 	case !json.Valid(b) || bytes.TrimLeft(b, " \t\r\n")[0] != '{':
 		return nil, errors.New("document is not a JSON object")
 	}
+	return textsOf(b)
+}
+
+// textsOf returns the top-level texts of a valid document.
+func textsOf(b []byte) (texts, error) {
 	s := scan{rest: string(b)}
 	for len(s.rest) > 0 {
 		if err := s.next(); err != nil {

@@ -20,7 +20,7 @@ type Store struct {
 
 type data struct {
 	mu      sync.Mutex
-	trusted bool // documents are valid JSON
+	trusted bool // documents are as they have to be
 	version int64
 	docs    map[store.Collection]map[string]*stored
 	down    error
@@ -29,14 +29,14 @@ type data struct {
 type stored struct {
 	doc   store.Doc
 	texts texts
-	known bool // texts are; a store that trusts its writers looks when they are asked for
+	known bool // texts are; a store that trusts its writers reads them when a query asks
 }
 
 // NewStore makes an empty store.
 func NewStore() *Store { return &Store{data: &data{docs: map[store.Collection]map[string]*stored{}}} }
 
-// Trust makes the store believe that documents are as they have to be, and look at those that queries ask for only: simulations
-// write very many.
+// Trust makes the store believe that documents are as they have to be, and read them only when a query asks: simulations write
+// very many.
 func (s *Store) Trust() { s.data.trusted = true }
 
 // Copy makes another store that holds the same.
@@ -179,7 +179,7 @@ func (s *Store) Query(ctx context.Context, q store.Query) ([]store.Doc, error) {
 // scan makes the texts known.
 func (s *stored) scan() (err error) {
 	if !s.known {
-		s.texts, err = checkDocument(s.doc.Data)
+		s.texts, err = textsOf(s.doc.Data)
 		s.known = err == nil
 	}
 	return err
