@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"strconv"
 
-	invoicedsim "github.com/arbridge/arbridge/pkg/connector/invoiced/sandbox"
 	"github.com/shopspring/decimal"
 
 	"github.com/arbridge/arbridge/pkg/billing"
+	invoicedsim "github.com/arbridge/arbridge/pkg/connector/invoiced/sandbox"
+	"github.com/arbridge/arbridge/pkg/money"
 	"github.com/arbridge/arbridge/pkg/record"
 	"github.com/arbridge/arbridge/pkg/store"
 )
@@ -196,4 +197,13 @@ func (x *doer) deleteDocument() (string, error) {
 		x.w.past.knownDeleted[key] = true // otherwise arbridge can not know that it ever was there
 	}
 	return "invoice " + a.Number + " is deleted in the portal", nil
+}
+
+// half is half of an amount, rounded to the currency's minor unit.
+func half(text, currency string) decimal.Decimal {
+	cur, err := money.ParseCurrency(currency)
+	if err != nil {
+		panic("simulation: " + err.Error())
+	}
+	return money.Round(decimal.RequireFromString(text).Div(decimal.NewFromInt(2)), cur).Decimal()
 }

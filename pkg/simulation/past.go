@@ -19,6 +19,7 @@ type bill struct {
 	unposted               time.Time // when that was taken back
 	settled                bool      // nothing was owed on it then
 	deleted                time.Time
+	unheard                time.Time     // until then a message about it gets lost more easily
 	file                   int           // bytes of its file
 	seen                   time.Duration // after so long the feed can rely on having seen it
 }

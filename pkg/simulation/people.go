@@ -15,7 +15,6 @@ import (
 	invoicedsim "github.com/arbridge/arbridge/pkg/connector/invoiced/sandbox"
 	q360sim "github.com/arbridge/arbridge/pkg/connector/q360/sandbox"
 	"github.com/arbridge/arbridge/pkg/engine"
-	"github.com/arbridge/arbridge/pkg/money"
 	kit "github.com/arbridge/arbridge/pkg/sandbox"
 )
 
@@ -147,6 +146,7 @@ func (w *world) overtake(p *process, soon time.Duration) bool {
 		x.co = b.co
 		return x.changeBill(b)
 	}}, rand.New(rand.NewPCG(w.loop.rng.Uint64(), 5)), "meanwhile ")
+	b.unheard = w.loop.now.Add(10 * time.Minute)
 	w.loop.after(w.loop.between(time.Second, soon), "poll by hand", func() { w.tickOf(b.co) })
 	return true
 }
@@ -489,12 +489,4 @@ func (x *doer) openInPortal() []invoicedsim.LedgerDocument {
 		balance, err := decimal.NewFromString(d.Balance)
 		return err != nil || !balance.IsPositive() || d.Status == "voided" || d.Status == "pending" || d.Status == "draft"
 	})
-}
-
-func half(text string, currency string) decimal.Decimal {
-	cur, err := money.ParseCurrency(currency)
-	if err != nil {
-		panic("simulation: " + err.Error())
-	}
-	return money.Round(decimal.RequireFromString(text).Div(decimal.NewFromInt(2)), cur).Decimal()
 }

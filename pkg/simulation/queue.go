@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/bus"
 )
 
@@ -65,7 +67,7 @@ func (b *publisher) Publish(_ context.Context, topic string, messages ...bus.Mes
 
 func (q *queue) add(topic string, m bus.Message) {
 	w := q.w
-	if w.hit(MessageLost) {
+	if w.hit(MessageLost) || q.unheard(m) {
 		w.trace.add("lost: %s %s", topic, m.Data)
 		return
 	}
@@ -88,6 +90,19 @@ func (q *queue) add(topic string, m bus.Message) {
 			m.Key = "" // a second delivery while the first is being handled
 		}
 	}
+}
+
+// unheard reports whether a message is lost that tells of an invoice that changed while a process works on it. Without it that
+// process is the only one that can notice.
+func (q *queue) unheard(m bus.Message) bool {
+	w := q.w
+	_, no, _ := strings.Cut(m.Key, "/"+string(billing.KindInvoice)+"/")
+	b := w.past.bills[no]
+	if b == nil || w.calm || w.rates[MessageLost] == 0 || !w.loop.now.Before(b.unheard) || !w.loop.chance(5000) {
+		return false
+	}
+	w.happened(MessageLost)
+	return true
 }
 
 // ready lists the messages that may be delivered: the first of each key, when none of the key is with a process.

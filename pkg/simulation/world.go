@@ -196,11 +196,14 @@ func (w *world) hit(f Fault) bool {
 }
 
 // disturbs reports whether a fault happens to a call now. Writes are disturbed more often than reads, which there are many more
-// of, and which are made again.
+// of, and which are made again, and vendors break down most often with a new receipt, which nobody can look up then.
 func (w *world) disturbs(c *call, f Fault) bool {
 	rate := w.rates[f] / 2
 	if c.write() {
 		rate = w.rates[f] * 2
+	}
+	if f == Outage && len(c.made) > 0 {
+		rate *= 6
 	}
 	if w.calm || !w.loop.chance(rate) {
 		return false
