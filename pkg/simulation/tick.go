@@ -21,10 +21,10 @@ const (
 // eagerFor is how long runs that leave out no ticks leave out none.
 const eagerFor = 5 * time.Hour
 
-// calmPoll is the distance of ticks when nothing goes wrong any more and something is due, and latePoll when only late webhooks
-// are waited for: what a person has to decide is looked at again every six hours until then.
+// calmPoll is the distance of ticks when nothing goes wrong any more and something is due, less than what counts as rest, and
+// latePoll when only late webhooks are waited for: what a person has to decide is looked at again every six hours until then.
 const (
-	calmPoll = 7 * time.Hour
+	calmPoll = restFor - time.Hour
 	latePoll = 20 * time.Hour
 )
 

@@ -38,7 +38,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *Time) UnmarshalJSON(b []byte) error {
 	var s string
-	if len(b) == len(timeLayout)+2 && b[0] == '"' && b[len(b)-2] == 'Z' { // as we write it; JSON has more
+	if len(b) == len(timeLayout)+2 && b[0] == '"' && b[20] == '.' && b[len(b)-2] == 'Z' { // as we write it; JSON has more
 		if at, err := time.Parse(time.RFC3339Nano, string(b[1:len(b)-1])); err == nil { // the one layout with a short way
 			*t = Time{at}
 			return nil
@@ -54,6 +54,9 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	at, err := time.Parse(timeLayout, s)
 	if err != nil {
 		return fmt.Errorf("stored time: %w", err)
+	}
+	if (Time{at}).Text() != s { // it would not sort as times do
+		return fmt.Errorf("stored time: %q is not in the form %s", s, timeLayout)
 	}
 	*t = Time{at}
 	return nil

@@ -2,6 +2,8 @@ package client
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -41,13 +43,43 @@ func FuzzScalars(f *testing.F) {
 		if json.Unmarshal(body, &u) == nil && (u > 1_000_000_000_000 || u < -1_000_000_000_000) {
 			t.Errorf("instant %s is read as %d", body, u)
 		}
-		var rows Rows[Item]
-		var some Maybe[Charge]
-		var meta Metadata
 		var text Text
 		var flag Flag
-		for _, v := range []any{&rows, &some, &meta, &text, &flag} {
+		for _, v := range []any{&text, &flag} {
 			_ = json.Unmarshal(body, v) // taken or refused
+		}
+	})
+}
+
+// FuzzContainers reads any JSON as each kind of value that holds others: it is taken with all of them, or refused.
+func FuzzContainers(f *testing.F) {
+	for _, s := range []string{`null`, `[]`, `{}`, `[null]`, `[1,"a",{"b":null}]`, `{"1":1,"0":{"id":2}}`, `{"01":1}`, `{"a":"x","b":null,"c":[1]}`, `{"id":7}`, `7`, `"7"`, `""`,
+		`{"a":1,"a":null}`, `{"9223372036854775808":1}`, ` [ ] `, `{"-1":1,"-0":2}`, `[[]]`, `true`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var list []json.RawMessage
+		var object map[string]json.RawMessage
+		isList, isObject := json.Unmarshal(body, &list) == nil && list != nil, json.Unmarshal(body, &object) == nil && object != nil
+		var rows Rows[json.RawMessage]
+		if json.Unmarshal(body, &rows) == nil && (len(rows.List) != len(list)+len(object) || rows.Given != (isList || isObject)) {
+			t.Errorf("list %s is read with %d values, given: %v", body, len(rows.List), rows.Given)
+		}
+		var meta Metadata
+		if json.Unmarshal(body, &meta) == nil {
+			values := 0
+			for _, v := range append(slices.Collect(maps.Values(object)), list...) {
+				if string(v) != "null" {
+					values++
+				}
+			}
+			if len(meta) != values {
+				t.Errorf("metadata %s is read as %q", body, meta)
+			}
+		}
+		var some Maybe[map[string]json.RawMessage]
+		if json.Unmarshal(body, &some) == nil && (len(some.Value) != len(object) || some.ID != "" && isObject || some.Given != (isObject || some.ID != "")) {
+			t.Errorf("%s is read as %+v", body, some)
 		}
 	})
 }
