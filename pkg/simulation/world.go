@@ -314,8 +314,8 @@ func (w *world) play() {
 }
 
 // afterwards is how long nothing goes wrong before all has to be at rest, and longer where a webhook comes 72 hours late:
-// long enough for what is looked at daily.
-const afterwards = 30 * time.Hour
+// long enough for what is looked at daily, with a tick that comes late.
+const afterwards = 32 * time.Hour
 
 // atMost is how much longer it may take until nothing is written any more.
 const atMost = 30 * time.Hour
