@@ -207,11 +207,11 @@ func (e *Engine) regainReceipts(ctx context.Context, w *work, in *plan.PaymentIn
 
 // regainReceipt finds one receipt again, whose writing was begun.
 func (e *Engine) regainReceipt(ctx context.Context, w *work, in *plan.PaymentInput, entry *journal.Entry, reference string) error {
+	now := e.clock.Now() // when it is asked: the answer may be old when it is seen
 	found, err := w.c.ERP.FindReceipts(ctx, reference)
 	if err != nil {
 		return err
 	}
-	now := e.clock.Now()
 	if len(found) == 0 && now.Before(entry.StartedAt.Add(e.settled())) { // the list may be behind, also where it is known to be there
 		return openError{now.Add(e.opt.ReceiptChecks[0])}
 	}

@@ -2,9 +2,13 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
@@ -436,13 +440,49 @@ func (e *Engine) compareSeen(ctx context.Context, c *Company, payments []billing
 		switch {
 		case !known && (since == "" || made.UTC().Format(time.RFC3339) < since):
 			continue
-		case known && (rec.Written == print || rec.Seen == "listed "+print || rec.Written == "" && !rec.DueAt.IsZero()):
+		case known && (rec.Written == print || rec.Seen == seenListed+print || rec.Seen == seenReread+print || rec.Written == "" && !rec.DueAt.IsZero()):
 			continue // nothing new, or it is about to be read
 		}
-		if err := e.notePayment(ctx, c, pay.ID, "listed "+print, ""); err != nil {
+		if err := e.notePayment(ctx, c, pay.ID, seenListed+print, ""); err != nil {
 			return err
 		}
 		e.announce(ctx, &record.Record{Company: c.ID, Kind: billing.KindPayment, SourceID: pay.ID})
 	}
 	return nil
+}
+
+// paymentPrint identifies what matters of a payment: equal prints lead to the same decision.
+func paymentPrint(pay billing.Payment) string {
+	pay.Updated, pay.Created = time.Time{}, time.Time{}
+	if pay.Charge != nil {
+		charge := *pay.Charge
+		charge.Updated, pay.Charge = time.Time{}, &charge
+	}
+	b, err := json.Marshal(pay)
+	if err != nil {
+		panic("engine: " + err.Error()) // texts, times and amounts always encode
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}
+
+// What is remembered of a payment that the list shows otherwise than it was read begins with one of these; its print follows.
+const (
+	seenListed = "listed "
+	seenReread = "reread " // it was read since, and said otherwise than the list
+)
+
+// secondLook is after how long a payment is read once more that does not say what the list said of it.
+const secondLook = 5 * time.Minute
+
+// behindList reports whether the payment reads otherwise than the list that had it looked at. One of the two is behind, and
+// with it a refund would be missed for good: the payment is read once more, and what it says then counts.
+func (w *work) behindList() bool {
+	print, listed := strings.CutPrefix(w.rec.Seen, seenListed)
+	if !listed || print == w.rec.Written {
+		return false
+	}
+	w.rec.Seen = seenReread + print
+	w.seen = w.rec.Seen
+	return true
 }

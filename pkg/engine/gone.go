@@ -112,11 +112,8 @@ func (e *Engine) goneInvoice(ctx context.Context, w *work, cause error) error {
 	case plan.Conflict:
 		return w.park(ctx, record.Attention, 0, p.Reasons...)
 	case plan.Update:
-		if reason, stop := w.stopped(); stop {
-			return w.park(ctx, record.Waiting, time.Hour, append(p.Reasons, reason)...)
-		}
-		if err := e.voidDocument(ctx, w, p.Steps[0]); err != nil {
-			return w.fail(ctx, vendorPortal, err)
+		if over, err := e.voidGone(ctx, w, p); over || err != nil {
+			return err
 		}
 	}
 	if p.Has(plan.GoneOnBoth) {
@@ -130,6 +127,23 @@ func (e *Engine) goneInvoice(ctx context.Context, w *work, cause error) error {
 		r.Written, r.Attempts = "", 0 // should it return, it is compared with what the portal has then
 		r.Note(e.clock.Now(), "gone in the ERP", r.Summary)
 	})
+}
+
+// voidGone voids the document. It reports whether the work ends with that, because the document was not voided. A first refusal is
+// looked into once more: somebody may have paid at that moment.
+func (e *Engine) voidGone(ctx context.Context, w *work, p plan.Plan) (over bool, err error) {
+	if reason, stop := w.stopped(); stop {
+		return true, w.park(ctx, record.Waiting, time.Hour, append(p.Reasons, reason)...)
+	}
+	err = e.voidDocument(ctx, w, p.Steps[0])
+	switch {
+	case err == nil:
+		return false, nil
+	case connector.ClassOf(err) == connector.ClassInvalid && w.rec.Attempts == 0:
+		w.rec.Attempts++
+		return true, w.comeBack(ctx, time.Minute)
+	}
+	return true, w.fail(ctx, vendorPortal, err)
 }
 
 // leftOpen finds out what became of a document whose creation was begun and which the record does not know, when nothing is to be sent

@@ -135,6 +135,34 @@ func TestLostVoid(t *testing.T) {
 	}
 }
 
+// TestPaidWhileVoiding: the portal refuses to void what was paid between the look and the call, and the person is told that.
+func TestPaidWhileVoiding(t *testing.T) {
+	f := synced(t, "1")
+	f.voiding()
+	f.ERP.Vanish("1")
+	f.Portal.Fail(enginetest.Fault{Method: "VoidDocument", Nth: 1, Hook: func() { f.Portal.Pay("check", "", enginetest.On(f.document().ID, "7")) }})
+	f.run(3 * time.Hour)
+	f.want(billing.KindInvoice, "1", record.Attention, plan.GoneWhenPaid)
+	if n := f.Portal.Count("VoidDocument"); n != 1 || f.document().Voided {
+		t.Errorf("%d attempts to void", n)
+	}
+	f.noOpenEffects()
+}
+
+// TestVoidRefused: a document that the portal refuses to void for a reason of its own is shown to a person after two attempts.
+func TestVoidRefused(t *testing.T) {
+	f := synced(t, "1")
+	f.voiding()
+	f.ERP.Vanish("1")
+	f.Portal.Fail(enginetest.Fault{Method: "VoidDocument", Class: connector.ClassInvalid})
+	f.run(3 * time.Hour)
+	f.want(billing.KindInvoice, "1", record.Attention, plan.VendorRefused)
+	if n := f.Portal.Count("VoidDocument"); n != 2 {
+		t.Errorf("%d attempts to void", n)
+	}
+	f.noOpenEffects()
+}
+
 func TestGoneWhileReadOnly(t *testing.T) {
 	f := synced(t, "1")
 	f.Settings.Mode = settings.ModeReadOnly

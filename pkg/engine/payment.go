@@ -3,9 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -39,6 +36,9 @@ func (e *Engine) syncPayment(ctx context.Context, c *Company, id string) error {
 	pay, err := e.readPayment(ctx, w)
 	if err != nil {
 		return w.unreadPayment(ctx, err)
+	}
+	if w.behindList() {
+		return w.comeBack(ctx, secondLook)
 	}
 	in := plan.PaymentInput{
 		Payment: pay, Settings: c.Settings, Posted: posted(w.rec), Complete: w.rec.Complete, PostedAs: w.rec.PostedAs,
@@ -168,21 +168,6 @@ func (w *work) unreadPayment(ctx context.Context, err error) error {
 	}
 	w.rec.Attempts++
 	return w.park(context.WithoutCancel(ctx), record.Attention, w.backoff(0), plan.Because(plan.BadPayment, "problem", err.Error()))
-}
-
-// paymentPrint identifies what matters of a payment: equal prints lead to the same decision.
-func paymentPrint(pay billing.Payment) string {
-	pay.Updated, pay.Created = time.Time{}, time.Time{}
-	if pay.Charge != nil {
-		charge := *pay.Charge
-		charge.Updated, pay.Charge = time.Time{}, &charge
-	}
-	b, err := json.Marshal(pay)
-	if err != nil {
-		panic("engine: " + err.Error()) // texts, times and amounts always encode
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
 }
 
 func describePayment(w *work, pay billing.Payment) {

@@ -128,22 +128,40 @@ func TestReceiptListsThatAreBehind(t *testing.T) {
 	}
 }
 
+// TestSleepAfterAListThatIsBehind: how long ago a receipt was posted counts from when the list was asked, not from when a process
+// that slept looks at the answer.
+func TestSleepAfterAListThatIsBehind(t *testing.T) {
+	f := synced(t, "1", "2")
+	ev := f.pays("1", "107")
+	f.ERP.Behind(3) // two searches before it is posted, and the one after
+	f.ERP.Fail(enginetest.Fault{Method: "FindReceipts", Nth: 3, After: true, Hook: func() { f.Clock.Advance(30 * time.Minute) }})
+	f.hook(ev)
+	f.want(billing.KindPayment, ev.ObjectID, record.Unknown, plan.OutcomeUnknown)
+	f.run(30 * time.Minute)
+	f.want(billing.KindPayment, ev.ObjectID, record.Synced, "")
+	f.receipts("107.00 application:1:107.00")
+	f.noOpenEffects()
+}
+
 // TestVoidedWhileTheListIsBehind: a payment that is taken back after it was posted is told, even if the ERP does not show its
 // receipt yet.
 func TestVoidedWhileTheListIsBehind(t *testing.T) {
-	f := synced(t, "1")
-	ev := f.pays("1", "107")
-	f.ERP.Behind(5)
-	f.hook(ev)
-	f.want(billing.KindPayment, ev.ObjectID, record.Unknown, plan.OutcomeUnknown)
-	f.hook(f.Portal.Void(ev.ObjectID))
-	f.run(40 * time.Minute)
-	r := f.want(billing.KindPayment, ev.ObjectID, record.Reversed, plan.ReversedAfter)
-	if len(r.Receipts) != 1 {
-		t.Errorf("the receipt is not named: %+v", r)
+	for behind, sleep := range map[int]time.Duration{5: 0, 4: 30 * time.Minute} { // of the process that asked
+		f := synced(t, "1")
+		ev := f.pays("1", "107")
+		f.ERP.Behind(behind)
+		f.ERP.Fail(enginetest.Fault{Method: "FindReceipts", Nth: 4, After: true, Hook: func() { f.Clock.Advance(sleep) }})
+		f.hook(ev)
+		f.want(billing.KindPayment, ev.ObjectID, record.Unknown, plan.OutcomeUnknown)
+		f.hook(f.Portal.Void(ev.ObjectID))
+		f.run(40 * time.Minute)
+		r := f.want(billing.KindPayment, ev.ObjectID, record.Reversed, plan.ReversedAfter)
+		if len(r.Receipts) != 1 {
+			t.Errorf("the receipt is not named: %+v", r)
+		}
+		f.receipts("107.00 application:1:107.00")
+		f.noOpenEffects()
 	}
-	f.receipts("107.00 application:1:107.00")
-	f.noOpenEffects()
 }
 
 // TestSleepingPoll: what a poll asked for long ago is not stored over what may be known by now; it is read again.

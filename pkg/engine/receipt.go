@@ -133,7 +133,7 @@ func (e *Engine) balancesNow(ctx context.Context, w *work) (in plan.BalancesInpu
 		of := [2]string{a.Company, a.Customer}
 		numbers[of] = append(numbers[of], a.Invoice)
 	}
-	now := map[string]billing.Balance{}
+	now, asked := map[string]billing.Balance{}, e.clock.Now()
 	for of, list := range numbers {
 		got, err := readSeveral(ctx, e.onSite(w.c, of[0]), of[1], list)
 		if err != nil {
@@ -156,7 +156,7 @@ func (e *Engine) balancesNow(ctx context.Context, w *work) (in plan.BalancesInpu
 			}
 		}
 		in.Applied = append(in.Applied, plan.Applied{Receipt: number, InvoiceNo: a.Invoice, Before: before, Amount: amount, Now: b.Balance})
-		in.Waited = max(in.Waited, e.clock.Now().Sub(a.At.Time))
+		in.Waited = max(in.Waited, asked.Sub(a.At.Time))
 	}
 	return in, nil
 }
@@ -467,8 +467,9 @@ func readOnly(err error) error {
 }
 
 // verifyReceipt checks that the ERP has exactly one receipt with the reference and that it is what was sent. A list that does
-// not show one that was just posted may be behind: it is asked again when it is believed.
+// not show one that was just posted may be behind: it is asked again when it is believed. What counts is when it was asked.
 func (e *Engine) verifyReceipt(ctx context.Context, w *work, r billing.Receipt, number string) (string, *plan.Reason, error) {
+	asked := e.clock.Now()
 	found, err := w.c.ERP.FindReceipts(ctx, r.Reference)
 	if err != nil {
 		return "", nil, err
@@ -478,7 +479,7 @@ func (e *Engine) verifyReceipt(ctx context.Context, w *work, r billing.Receipt, 
 		if err != nil {
 			return "", nil, err
 		}
-		if entry != nil && e.clock.Now().Before(entry.StartedAt.Add(e.settled())) {
+		if entry != nil && asked.Before(entry.StartedAt.Add(e.settled())) {
 			return "", nil, openError{entry.StartedAt.Add(e.settled())}
 		}
 	}

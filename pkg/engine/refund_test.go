@@ -171,3 +171,48 @@ func TestAttempts(t *testing.T) {
 		}
 	}
 }
+
+// TestRefundBehindTheList: the list shows a refund that the payment itself does not show yet. It is read once more, and told.
+func TestRefundBehindTheList(t *testing.T) {
+	f := synced(t, "1")
+	ev := f.pays("1", "107")
+	f.hook(ev)
+	f.run(time.Hour)
+	refunded := func(amount string) func() {
+		return func() {
+			f.Portal.Quiet(ev.ObjectID, func(p *billing.Payment) { p.Charge.Refunded, p.Updated = usd(amount), f.Clock.Now() })
+		}
+	}
+	refunded("107")()
+	f.Portal.Fail(enginetest.Fault{Method: "Payment", Nth: 1, Hook: refunded("0")})
+	f.Portal.Fail(enginetest.Fault{Method: "Payment", Nth: 1, Hook: refunded("107"), After: true})
+	f.run(time.Hour)
+	f.want(billing.KindPayment, ev.ObjectID, record.Reversed, plan.RefundedWhole)
+	f.Portal.Reset()
+	f.run(50 * time.Hour)
+	if n := f.Portal.Count("Payment"); n != 0 {
+		t.Errorf("%d more readings of a payment that did not change", n)
+	}
+	f.receipts("107.00 application:1:107.00")
+}
+
+// TestListBehindAPayment: a list that never shows what the payment itself does costs two readings, not one whenever it is read.
+func TestListBehindAPayment(t *testing.T) {
+	f := synced(t, "1")
+	ev := f.pays("1", "107")
+	f.hook(ev)
+	f.run(time.Hour)
+	method := func(text string) func() {
+		return func() { f.Portal.Quiet(ev.ObjectID, func(p *billing.Payment) { p.Method = text }) }
+	}
+	f.Portal.Fail(enginetest.Fault{Method: "ListPayments", Hook: method("wire_transfer")})
+	f.Portal.Fail(enginetest.Fault{Method: "ListPayments", Hook: method("credit_card"), After: true})
+	f.Portal.Quiet(ev.ObjectID, func(p *billing.Payment) { p.Updated = f.Clock.Now() })
+	f.Portal.Reset()
+	f.run(50 * time.Hour)
+	if n := f.Portal.Count("Payment"); n != 2 {
+		t.Errorf("%d readings of a payment that the list shows otherwise", n)
+	}
+	f.want(billing.KindPayment, ev.ObjectID, record.Synced, "")
+	f.receipts("107.00 application:1:107.00")
+}

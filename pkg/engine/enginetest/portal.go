@@ -205,6 +205,9 @@ func (p *Portal) VoidDocument(ctx context.Context, kind billing.Kind, id string)
 		if err != nil {
 			return d, err
 		}
+		if !d.Balance.Equal(d.Total) {
+			return d, refuse(connector.ClassInvalid, "voiding "+id, "payments are applied to it")
+		}
 		d.Voided, d.Status, d.Balance = true, "voided", money.Zero(d.Currency)
 		p.documents[id] = d
 		return d, nil
