@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/arbridge/arbridge/functions/localcloud"
+	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/clock"
 	"github.com/arbridge/arbridge/pkg/journal"
 	"github.com/arbridge/arbridge/pkg/record"
@@ -21,6 +23,10 @@ const (
 	cloudKillsVar    = "ARBRIDGE_KILLS_FIRESTORE"
 	cloudInvoicesVar = "ARBRIDGE_KILL_FIRESTORE_INVOICES"
 )
+
+// again is how long nothing happens before a kill no longer waits for its moment: longer than Pub/Sub waits before it sends a
+// message again that the last kill met.
+const again = 20 * time.Second
 
 // cloudKills is the demo's business on Google Cloud's own emulators, with services that are killed.
 type cloudKills struct {
@@ -100,7 +106,7 @@ func newCloudKills(t *testing.T, invoices int) *cloudKills {
 // kill waits for the moment, or until nothing happens any more, and a little longer; then it kills the service.
 func (s *cloudKills) kill(ctx context.Context, service string, now func() bool) {
 	s.t.Helper()
-	if !s.world.await(ctx, s.t, now) {
+	if !s.world.await(ctx, s.t, again, now) {
 		s.idle++
 	}
 	if err := (clock.System{}).Sleep(ctx, time.Duration(s.rng.IntN(40_000))*time.Microsecond); err != nil {
@@ -172,9 +178,10 @@ func (s *cloudKills) payments(ctx context.Context, kills int) {
 func (s *cloudKills) finish(ctx context.Context) {
 	s.t.Helper()
 	began := clock.System{}.Now()
+	rounds := ""
 	for quiet := 0; quiet < 2; quiet++ {
 		if (clock.System{}).Now().Sub(began) > 10*time.Minute {
-			s.t.Fatalf("no end; the services' logs end with\n%s", s.logs())
+			s.t.Fatalf("no end\n%s\n%s\nthe services' logs end with\n%s", rounds, s.unfinished(ctx), s.logs())
 		}
 		before := s.world.calls().writes
 		if err := s.cloud.Tick(ctx); err != nil {
@@ -186,7 +193,9 @@ func (s *cloudKills) finish(ctx context.Context) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if wrote := s.world.calls().writes - before; left > 0 || wrote > 0 || !agree {
+		wrote := s.world.calls().writes - before
+		rounds += fmt.Sprintf("after %d s: %d left, %d written, the money agrees: %t\n", int(clock.System{}.Now().Sub(began).Seconds()), left, wrote, agree)
+		if left > 0 || wrote > 0 || !agree {
 			quiet = -1
 		}
 	}
@@ -216,6 +225,24 @@ func (s *cloudKills) agrees(ctx context.Context) bool {
 	return len(b.lostDocuments())+len(b.lostMoney()) == 0 && !slices.ContainsFunc(sortedKeys(b.at), func(k string) bool {
 		return !b.at[k].documents().IsZero() || !b.at[k].cash().IsZero()
 	})
+}
+
+// unfinished names the records and effects that something is to be done about within a day.
+func (s *cloudKills) unfinished(ctx context.Context) string {
+	text := ""
+	day := store.At(clock.System{}.Now().AddDate(0, 0, 1)).Text()
+	records, err := store.Table[record.Record]{Store: s.platform.Store, Collection: store.Records}.Query(ctx, store.Query{OrderBy: "due_at", UpTo: day, Limit: 100})
+	for _, r := range records {
+		text += fmt.Sprintf("%s: %s, waits for %q, due %s, leased until %s\n", r.ID, r.Value.Status, r.Value.WaitsFor, r.Value.DueAt.Text(), r.Value.LeaseUntil.Text())
+	}
+	effects, failed := store.Table[journal.Entry]{Store: s.platform.Store, Collection: store.Journal}.Query(ctx, store.Query{OrderBy: "check_at", UpTo: day, Limit: 100})
+	for _, e := range effects {
+		text += fmt.Sprintf("%s: %s, to be checked %s\n", e.ID, e.Value.State, e.Value.CheckAt.Text())
+	}
+	if err := errors.Join(err, failed); err != nil {
+		text += err.Error()
+	}
+	return text
 }
 
 // endPolls does what ten minutes do: it ends the leases of the polls that were killed.
@@ -288,9 +315,7 @@ func (s *cloudKills) sooner(ctx context.Context, d time.Duration) (int, error) {
 	db := s.platform.Store
 	records := store.Table[record.Record]{Store: db, Collection: store.Records}
 	due, err := records.Query(ctx, soon())
-	due = slices.DeleteFunc(due, func(r store.Row[record.Record]) bool { // what waits for somebody outside waits on
-		return r.Value.Status == record.Waiting && r.Value.WaitsFor == ""
-	})
+	due = slices.DeleteFunc(due, func(r store.Row[record.Record]) bool { return rests(r.Value) })
 	also(change(ctx, records, due, func(r *record.Record) bool {
 		nearer(d, &r.DueAt, &r.LeaseUntil)
 		return true
@@ -311,6 +336,18 @@ func (s *cloudKills) sooner(ctx context.Context, d time.Duration) (int, error) {
 		errs = append(errs, err)
 	}
 	return left, errors.Join(append(errs, err, failed)...)
+}
+
+// rests tells that nothing is to be done before somebody outside acts or a fixed time comes: a file is looked at again one day
+// after the noon of its invoice's posting, whatever time it is then, and moving that nearer moves nothing.
+func rests(r record.Record) bool {
+	switch {
+	case r.Status == record.Waiting:
+		return r.WaitsFor == "" || r.Kind == billing.KindDocument
+	case r.Status == record.Synced && r.Kind == billing.KindDocument:
+		return r.DueAt.Sub(clock.System{}.Now()) > time.Minute
+	}
+	return false
 }
 
 // change changes rows, unless somebody else just did, and counts where do says so.

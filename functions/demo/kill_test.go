@@ -28,7 +28,7 @@ const (
 	invoicesVar = "ARBRIDGE_KILL_INVOICES"
 )
 
-// stall is how long nothing happens before a kill no longer waits for its moment.
+// stall is how long nothing happens before a kill of the server no longer waits for its moment.
 const stall = 3 * time.Second
 
 // killStage is the demo's business with arbridge as a process of its own, which is killed.
@@ -180,7 +180,7 @@ func (s *killStage) log() string {
 // kill waits for its moment, or until nothing happens any more, and a little longer; then it ends the server without a warning.
 func (s *killStage) kill(ctx context.Context, now func() bool) {
 	s.t.Helper()
-	if !s.world.await(ctx, s.t, now) {
+	if !s.world.await(ctx, s.t, stall, now) {
 		s.idle++
 	}
 	if err := (clock.System{}).Sleep(ctx, time.Duration(s.rng.IntN(20_000))*time.Microsecond); err != nil {
@@ -194,8 +194,8 @@ func (s *killStage) kill(ctx context.Context, now func() bool) {
 	s.tap.kill()
 }
 
-// await returns when the moment has come, or with false when the vendors are not called any more.
-func (w *world) await(ctx context.Context, t *testing.T, now func() bool) bool {
+// await returns when the moment has come, or with false when the vendors were not called for as long as quiet.
+func (w *world) await(ctx context.Context, t *testing.T, quiet time.Duration, now func() bool) bool {
 	t.Helper()
 	last, since := made{}, clock.System{}.Now()
 	for !now() {
@@ -203,7 +203,7 @@ func (w *world) await(ctx context.Context, t *testing.T, now func() bool) bool {
 		if n != last {
 			last, since = n, at
 		}
-		if at.Sub(since) > stall {
+		if at.Sub(since) > quiet {
 			return false
 		}
 		if err := (clock.System{}).Sleep(ctx, time.Millisecond); err != nil {
