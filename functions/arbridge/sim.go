@@ -50,6 +50,9 @@ func (o *simOptions) flags(c *cobra.Command) {
 
 func (o *simOptions) options() (simulation.Options, error) {
 	opt := simulation.Options{Seed: o.seed, Events: o.events, More: o.more, Workers: o.workers}
+	if o.more > 0 && o.events == 0 {
+		return opt, errors.New("--more needs --events: without it the seed tells both")
+	}
 	for _, name := range o.faults {
 		if opt.Faults == nil {
 			opt.Faults = []simulation.Fault{} // given, if only as none

@@ -63,33 +63,42 @@ func plantBugs(ctx context.Context, out io.Writer, root string, only []string, s
 	return nil
 }
 
-// plant compiles arbridge with a bug and runs its simulation until an invariant breaks.
-func plant(ctx context.Context, root, dir string, b simulation.Bug, seeds int) (string, bool, error) {
+// compile makes an arbridge with a bug, in dir.
+func compile(ctx context.Context, root, dir string, b simulation.Bug) (binary string, err error) {
 	file, err := filepath.Abs(filepath.Join(root, b.File))
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	if n := strings.Count(string(text), b.Old); n != 1 {
-		return "", false, fmt.Errorf("%q occurs %d times in %s", b.Old, n, b.File)
+		return "", fmt.Errorf("%q occurs %d times in %s", b.Old, n, b.File)
 	}
 	changed, overlay, binary := filepath.Join(dir, "changed.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "arbridge")
 	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{file: changed}})
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	for name, content := range map[string]string{changed: strings.Replace(string(text), b.Old, b.New, 1), overlay: string(replace)} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			return "", false, err
+			return "", err
 		}
 	}
 	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-overlay", overlay, "-o", binary, "./functions/arbridge")
 	build.Dir = root
 	if said, err := build.CombinedOutput(); err != nil {
-		return "", false, fmt.Errorf("compiling it: %w: %s", err, said)
+		return "", fmt.Errorf("compiling it: %w: %s", err, said)
+	}
+	return binary, nil
+}
+
+// plant compiles arbridge with a bug and runs its simulation until an invariant breaks.
+func plant(ctx context.Context, root, dir string, b simulation.Bug, seeds int) (string, bool, error) {
+	binary, err := compile(ctx, root, dir, b)
+	if err != nil {
+		return "", false, err
 	}
 	run := exec.CommandContext(ctx, binary, "sim", "run", "--json", "--stop", "--seeds", strconv.Itoa(seeds))
 	said, err := run.Output()

@@ -84,7 +84,7 @@ func (e *Engine) distrustSource(ctx context.Context, key string) error {
 // goneInvoice works on a record whose document the ERP does not have: cause is its answer.
 func (e *Engine) goneInvoice(ctx context.Context, w *work, cause error) error {
 	w.seen, w.rec.Seen = "", ""
-	if over, err := e.leftOpen(ctx, w, plan.Skip); over || err != nil {
+	if over, err := e.leftOpen(ctx, w, ""); over || err != nil {
 		return err
 	}
 	problem := cause.Error()
@@ -146,11 +146,12 @@ func (e *Engine) voidGone(ctx context.Context, w *work, p plan.Plan) (over bool,
 	return true, w.fail(ctx, vendorPortal, err)
 }
 
-// leftOpen finds out what became of a document whose creation was begun and which the record does not know, when nothing is to be sent
-// any more: the ERP may have taken it back meanwhile, and then the portal would have a bill that nobody here knows. It
-// reports whether the work ends with that: the answer is still to come, or the document is there and planned for as such.
-func (e *Engine) leftOpen(ctx context.Context, w *work, v plan.Verdict) (over bool, err error) {
-	if w.rec.PortalID != "" || !w.rec.Sent && !w.interrupted() || v != plan.Skip && v != plan.Conflict && v != plan.Hold {
+// leftOpen finds out what became of a document whose creation was begun and which the record does not know, when it is not to be
+// created any more, or as the other kind: the ERP may have taken it back meanwhile or changed its sign, and then the portal
+// would have a bill that nobody here knows. creates is the kind that is about to be created, which looks for its own, or "".
+// It reports whether the work ends with that: the answer is still to come, or the document is there and planned for as such.
+func (e *Engine) leftOpen(ctx context.Context, w *work, creates billing.Kind) (over bool, err error) {
+	if w.rec.PortalID != "" || !w.rec.Sent && !w.interrupted() {
 		return false, nil
 	}
 	entries, err := e.journal.OfRecord(ctx, w.rec.ID())
@@ -158,7 +159,7 @@ func (e *Engine) leftOpen(ctx context.Context, w *work, v plan.Verdict) (over bo
 		return true, w.fail(ctx, vendorPortal, err)
 	}
 	for i := range entries {
-		if !begunDocument(&entries[i]) {
+		if !begunDocument(&entries[i]) || entries[i].Kind == string(creates) {
 			continue
 		}
 		got, found, err := e.findBegun(ctx, w, &entries[i])

@@ -161,7 +161,11 @@ type waiting struct {
 
 func (e *Engine) applyInvoice(ctx context.Context, w *work, in plan.InvoiceInput, p plan.Plan, wait waiting) error {
 	src := in.Source
-	if over, err := e.leftOpen(ctx, w, p.Verdict); over || err != nil {
+	creates := src.Kind()
+	if p.Verdict == plan.Skip || p.Verdict == plan.Conflict || p.Verdict == plan.Hold {
+		creates = ""
+	}
+	if over, err := e.leftOpen(ctx, w, creates); over || err != nil {
 		return err
 	}
 	w.settleUnsent(ctx, in, p)
