@@ -308,8 +308,10 @@ func (x *doer) post() (string, error) {
 	return "invoice " + b.no + " is posted", err
 }
 
-// change changes what an invoice is over, and its order number.
-func (x *doer) change() (string, error) { return x.changeBill(x.any(posted)) }
+// change changes what an invoice or a credit is over, and its order number; now and then one becomes the other, or nothing.
+func (x *doer) change() (string, error) {
+	return x.changeBill(x.any(func(i q360sim.LedgerInvoice) bool { return i.Posted && !i.Total.IsZero() }))
+}
 
 func (x *doer) changeBill(b *bill) (string, error) {
 	if b == nil || len(b.lines) == 0 {
@@ -317,8 +319,12 @@ func (x *doer) changeBill(b *bill) (string, error) {
 	}
 	next := *b
 	lines := slices.Clone(b.lines)
-	sum := decimal.New(int64(1000+x.rng.IntN(90_000)), -2)
-	lines = append(lines[:0:0], q360sim.Record{"SEQ": "10", "MASTERNO": "SVC-CALL", "DESCRIPTION": "Service call", "QTY": "1", "PRICE": sum.String(), "EXTENDEDPRICE": sum.String(), "TAXAMOUNT": "0", "ACCOUNTNO": "4000"})
+	price, quantity := decimal.New(int64(1000+x.rng.IntN(90_000)), -2), int64(1)
+	if k := x.rng.IntN(16); k < 3 {
+		quantity = []int64{-1, -1, 0}[k]
+	}
+	sum := price.Mul(decimal.NewFromInt(quantity))
+	lines = append(lines[:0:0], q360sim.Record{"SEQ": "10", "MASTERNO": "SVC-CALL", "DESCRIPTION": "Service call", "QTY": strconv.FormatInt(quantity, 10), "PRICE": price.String(), "EXTENDEDPRICE": sum.String(), "TAXAMOUNT": "0", "ACCOUNTNO": "4000"})
 	next.version++
 	set := q360sim.Record{"INVAMOUNT": sum.String(), "TAXAMOUNT": "0", "FREIGHT": "0", "RETENTION": "0", "PONUM": orderNo(next.version)}
 	if _, err := x.w.erp.ChangeInvoice(q360sim.Change{No: b.no, Set: set, Lines: &lines}); err != nil {
