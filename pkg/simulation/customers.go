@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/shopspring/decimal"
@@ -206,4 +207,16 @@ func half(text, currency string) decimal.Decimal {
 		panic("simulation: " + err.Error())
 	}
 	return money.Round(decimal.RequireFromString(text).Div(decimal.NewFromInt(2)), cur).Decimal()
+}
+
+// openInPortal are the portal's invoices that can be paid.
+func (x *doer) openInPortal() []invoicedsim.LedgerDocument {
+	l, err := x.w.portal.Ledger(x.co.id)
+	if err != nil {
+		panic("simulation: " + err.Error())
+	}
+	return slices.DeleteFunc(l.Invoices, func(d invoicedsim.LedgerDocument) bool {
+		balance, err := decimal.NewFromString(d.Balance)
+		return err != nil || !balance.IsPositive() || d.Status == "voided" || d.Status == "pending" || d.Status == "draft"
+	})
 }
