@@ -107,7 +107,7 @@ func TestSignThereAndBack(t *testing.T) {
 	f.ERP.PutInvoices(inv)
 	f.tick()
 	f.want(billing.KindInvoice, "1", record.Synced, "")
-	f.portalCounts(0, 0)
+	f.portalCounts(0, 1)
 }
 
 // TestOwnEchoesChangeNothing: what we write comes back as events, and as changes in the portal's lists.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/arbridge/arbridge/pkg/billing"
@@ -32,7 +33,9 @@ func (e *Engine) customerID(ctx context.Context, w *work, number string) (string
 	if err != nil {
 		return "", wait, err
 	}
-	ready := func() bool { return rec.PortalID != "" && plan.RecipientsRight(rec.Memory, w.c.Settings) }
+	ready := func() bool {
+		return rec.PortalID != "" && plan.RecipientsRight(rec.Memory, w.c.Settings) && !(plan.Plan{Reasons: rec.Reasons}).Has(plan.GoneInPortal)
+	}
 	if ready() {
 		return rec.PortalID, waiting{}, nil
 	}
@@ -77,6 +80,9 @@ func (e *Engine) syncCustomer(ctx context.Context, c *Company, number string) er
 	case plan.Hold:
 		return w.park(ctx, record.Waiting, time.Hour, p.Reasons...)
 	case plan.Conflict:
+		if p.Has(plan.GoneInPortal) { // what was begun with it ended with it
+			w.settle(ctx, w.rec.PortalID)
+		}
 		return w.park(ctx, record.Attention, 0, p.Reasons...)
 	}
 	return e.applyCustomer(ctx, w, in, p)
@@ -110,11 +116,46 @@ func (e *Engine) lookCustomer(ctx context.Context, w *work, in *plan.CustomerInp
 		return err
 	}
 	d, err := w.c.Portal.Customer(ctx, in.Known.PortalID)
-	if err != nil && connector.ClassOf(err) == connector.ClassNotFound {
-		return nil
+	if err == nil || connector.ClassOf(err) != connector.ClassNotFound {
+		in.Dest = &d
+		return err
 	}
-	in.Dest = &d
+	found, err := w.c.Portal.FindCustomers(ctx, in.Source.Number)
+	// The list may be older than the look by id.
+	found = slices.DeleteFunc(found, func(c billing.PortalCustomer) bool { return c.ID == in.Known.PortalID })
+	if err == nil && len(found) > 0 { // staff made it again: nothing that was remembered is of this one
+		in.Known, in.Found, in.Memory = plan.Known{}, found, nil
+		w.rec.PortalID, w.rec.Memory, w.rec.Contacts = "", nil, nil
+	}
 	return err
+}
+
+// customerGone reports whether a document was refused because its customer is not in the portal any more, where staff may have
+// deleted it or merged it into another one. It ends the work then: the customer is looked at, and the document waits for it.
+func (e *Engine) customerGone(ctx context.Context, w *work, step plan.Step, number string, refusal error) (bool, error) {
+	class := connector.ClassOf(refusal)
+	if step.Op != plan.OpCreate || !definite(refusal) || class != connector.ClassInvalid && class != connector.ClassNotFound {
+		return false, nil
+	}
+	_, err := w.c.Portal.Customer(ctx, step.Document.CustomerID)
+	if err == nil {
+		return false, nil // the refusal is about something else
+	}
+	if connector.ClassOf(err) != connector.ClassNotFound {
+		return true, w.fail(ctx, vendorPortal, err)
+	}
+	cust, _, err := e.records.Get(ctx, record.ID(w.c.ID, billing.KindCustomer, number))
+	if err != nil {
+		return true, err
+	}
+	if err := e.lookInPortal(ctx, cust); err != nil {
+		return true, err
+	}
+	return true, w.finish(ctx, func(r *record.Record) {
+		r.Set(record.Waiting, []plan.Reason{plan.Because(plan.WaitsForCustomer, "customer", number)})
+		r.WaitsFor, r.DueAt = cust.ID(), store.At(e.clock.Now().Add(time.Hour))
+		r.Note(e.clock.Now(), "waiting", refusal.Error())
+	})
 }
 
 // applyCustomer writes the customer, then its contacts, and wakes the invoices that waited.

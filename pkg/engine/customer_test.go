@@ -191,7 +191,7 @@ func TestCustomerGoneInPortal(t *testing.T) {
 	f.ERP.PutCustomers(c)
 	f.tick()
 	f.want(billing.KindCustomer, "C1", record.Attention, plan.GoneInPortal)
-	f.portalCounts(0, 1)
+	f.portalCounts(0, 2)
 }
 
 func TestSandboxModeStoresTheSafeAddressOnly(t *testing.T) {

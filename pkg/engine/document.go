@@ -264,7 +264,7 @@ func (e *Engine) syncFile(ctx context.Context, c *Company, number string, fresh 
 	if inv.PortalID == "" || inv.Written == "" {
 		return w.waitForInvoice(ctx)
 	}
-	if w.rec.Attachment != nil && w.rec.Written != w.rec.Seen { // found in an earlier look
+	if w.rec.Attachment != nil && (w.rec.Written != w.rec.Seen || fresh) { // found in an earlier look, or attached to what was there before
 		return e.attach(ctx, w, inv, fresh && !w.interrupted(), false)
 	}
 	return e.compareFile(ctx, w, inv)

@@ -77,7 +77,7 @@ func (e *Engine) receiveLarge(ctx context.Context, c *Company, ev billing.Event,
 // needsWork tells the events that lead to something from the rest, which include the echoes of our own writes.
 func needsWork(ev billing.Event) bool {
 	switch {
-	case ev.Object == billing.KindPayment, deletes(ev):
+	case ev.Object == billing.KindPayment, deletes(ev), leaves(ev):
 		return true
 	case ev.Object == billing.KindInvoice:
 		return ev.Commented || ev.Type == "invoice.viewed" || ev.Type == "invoice.paid"
@@ -115,11 +115,15 @@ func (e *Engine) HandleEvent(ctx context.Context, t EventTask) error {
 		}
 		return e.Sync(ctx, Task{Company: c.ID, Kind: billing.KindPayment, ID: ev.ObjectID})
 	}
-	if deletes(ev) {
-		if err := e.noteDeleted(ctx, c, ev); err != nil {
+	if deletes(ev) || leaves(ev) {
+		text, again, err := e.noteTaken(ctx, c, ev)
+		if err != nil {
 			return err
 		}
-		return e.closeEvent(ctx, in, version, record.InboxDone, "deleted "+string(ev.Object)+" "+ev.ObjectID+" looked at")
+		if again {
+			return e.retryEvent(ctx, in, version, time.Minute, text)
+		}
+		return e.closeEvent(ctx, in, version, record.InboxDone, text)
 	}
 	return e.logActivity(ctx, c, ev, in, version)
 }

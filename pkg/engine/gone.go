@@ -327,6 +327,29 @@ func deletes(ev billing.Event) bool {
 	return (ev.Object == billing.KindInvoice || ev.Object == billing.KindCreditNote) && ev.Type == string(ev.Object)+".deleted"
 }
 
+// leaves reports whether an event tells that a customer left the portal: it was deleted, or merged into another one.
+func leaves(ev billing.Event) bool {
+	return ev.Type == "customer.deleted" || ev.Type == "customer.merged"
+}
+
+// noteTaken has a document looked at that was deleted, or a customer that left, so that a person is told of that before its next
+// invoice is refused. The text says what was done about the event; again that it has to come back.
+func (e *Engine) noteTaken(ctx context.Context, c *Company, ev billing.Event) (text string, again bool, err error) {
+	if deletes(ev) {
+		return "deleted " + string(ev.Object) + " " + ev.ObjectID + " looked at", false, e.noteDeleted(ctx, c, ev)
+	}
+	_, rec, err := e.inAccount(ctx, c, billing.KindCustomer, ev.ObjectID)
+	switch {
+	case err != nil:
+		return "", false, err
+	case rec == nil:
+		return "customer " + ev.ObjectID + " is not known here", false, nil
+	case rec.LeaseOwner != "":
+		return "customer " + rec.SourceID + " is being worked on", true, nil
+	}
+	return "customer " + rec.SourceID + " looked at", false, e.lookInPortal(ctx, *rec)
+}
+
 // noteDeleted makes the record of a document look at the event of its deletion: that which has its id in the portal, or that of
 // its number, whose creation may have had no answer.
 func (e *Engine) noteDeleted(ctx context.Context, c *Company, ev billing.Event) error {

@@ -91,23 +91,30 @@ func (e *Engine) planInvoice(ctx context.Context, w *work, in *plan.InvoiceInput
 	}
 }
 
-// lookDocument reads the portal's side: by id when we know it, by number otherwise.
+// lookDocument reads the portal's side: by id when we know it, by number otherwise. What was sent as the other kind is forgotten
+// once it is voided or deleted: as what it is now, the document was never sent.
 func (e *Engine) lookDocument(ctx context.Context, w *work, in *plan.InvoiceInput) error {
 	in.Looked = true
-	if in.Known.PortalID == "" {
-		found, err := e.findDocuments(ctx, w.c, in.Source.Kind(), in.Source.Number, w.rec.Backfill)
-		in.Found = found
-		if err != nil || len(found) != 1 {
+	if in.Known.PortalID != "" {
+		d, err := w.c.Portal.Document(ctx, in.Known.Kind, in.Known.PortalID)
+		gone := err != nil && connector.ClassOf(err) == connector.ClassNotFound
+		switch {
+		case in.Known.Kind != in.Source.Kind() && (gone || err == nil && d.Voided):
+			in.Known = plan.Known{}
+			w.rec.PortalID, w.rec.PortalKind, w.rec.PortalURL, w.rec.PortalTotal, w.rec.Written, w.rec.Bare = "", "", "", "", "", false
+		case gone:
+			return e.lookRemade(ctx, w, in)
+		default:
+			in.Dest = &d
 			return err
 		}
-		return e.regain(ctx, w, in)
 	}
-	d, err := w.c.Portal.Document(ctx, in.Known.Kind, in.Known.PortalID)
-	if err != nil && connector.ClassOf(err) == connector.ClassNotFound {
-		return e.lookRemade(ctx, w, in)
+	found, err := e.findDocuments(ctx, w.c, in.Source.Kind(), in.Source.Number, w.rec.Backfill)
+	in.Found = found
+	if err != nil || len(found) != 1 {
+		return err
 	}
-	in.Dest = &d
-	return err
+	return e.regain(ctx, w, in)
 }
 
 // regain recognises a document that an earlier run wrote without getting to remember it: it is known from now on, with
@@ -314,6 +321,9 @@ func (e *Engine) writeDocument(ctx context.Context, w *work, in plan.InvoiceInpu
 	}
 	id, err := e.perform(ctx, w.c, w, f)
 	if err != nil {
+		if over, failed := e.customerGone(ctx, w, step, src.CustomerNo, err); over || failed != nil {
+			return failed
+		}
 		return w.refused(ctx, err)
 	}
 	if got.ID == "" { // done in an earlier run that could not store it: read it

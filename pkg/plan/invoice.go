@@ -183,14 +183,13 @@ func first(in InvoiceInput, want billing.PortalDocument, reasons []Reason) Plan 
 
 // change decides on a document that we wrote before and whose source changed since.
 func change(in InvoiceInput, want billing.PortalDocument, reasons []Reason) Plan {
-	if in.Known.Kind != "" && in.Known.Kind != want.Kind {
-		return stop(Conflict, Because(KindChanged))
-	}
 	if !in.Looked {
 		return Plan{Verdict: Hold, Reasons: []Reason{Because(NeedLook)}}
 	}
 	have := in.Dest
 	switch {
+	case in.Known.Kind != "" && in.Known.Kind != want.Kind:
+		return stop(Conflict, Because(KindChanged))
 	case have == nil:
 		return stop(Conflict, Because(GoneInPortal))
 	case have.Voided:
