@@ -108,8 +108,12 @@ func check(f facts) []Violation {
 		bad(comesToRest, "the last write is only %s ago", quiet)
 	}
 	for _, e := range f.open {
-		if r, known := f.records[strings.TrimPrefix(e.Record, f.company+"/")]; known && r.Status == record.Attention && (!r.DueAt.IsZero() || f.outside(r)) {
+		r, known := f.records[strings.TrimPrefix(e.Record, f.company+"/")]
+		if known && r.Status == record.Attention && (!r.DueAt.IsZero() || f.outside(r)) {
 			continue // the person's decision leads to it again
+		}
+		if known && !r.UpdatedAt.Add(skewed).Before(f.polled) {
+			continue // the last poll had the record worked on: the next one sees to it
 		}
 		if maxTime(e.StartedAt.Add(letGoAfter), e.CheckAt.Add(untouchedFor)).After(f.polled) {
 			continue // it is let go by the first poll after both
@@ -180,7 +184,7 @@ func (f facts) checkDocument(e erpDocument, docs []portalDocument, bad reporter)
 		if docs[0].credit {
 			total = total.Neg()
 		}
-		if !total.Equal(e.total) && !f.paidAlready(docs[0], rec) && !f.closedOrChanged(rec) {
+		if !total.Equal(e.total) && !f.paidAlready(docs[0], rec) && !f.closedOrChanged(rec) && !f.customerLeft(rec) {
 			bad(oneDocument, "%s is over %s in the ERP and over %s in the portal: %s, %s", e.number, e.total, total, rec.Status, rec.Summary)
 			return total.Sub(e.total), true
 		}
@@ -222,6 +226,12 @@ func (f facts) closedOrChanged(rec record.Record) bool {
 	return rec.Status == record.Attention && has(rec, plan.ClosedInPortal, plan.KindChanged, plan.CustomerDiffers)
 }
 
+// customerLeft is a document of a customer that staff deleted, or merged into another one: a person is told of the customer.
+func (f facts) customerLeft(rec record.Record) bool {
+	c := f.record("customer", rec.Customer)
+	return has(rec, plan.WaitsForCustomer) && c.Status == record.Attention && has(c, plan.GoneInPortal)
+}
+
 // missing checks the reason why a posted document is not in the portal.
 func (f facts) missing(e erpDocument, rec record.Record, bad reporter) {
 	switch {
@@ -229,6 +239,7 @@ func (f facts) missing(e erpDocument, rec record.Record, bad reporter) {
 	case e.balance.IsZero() && rec.Status == record.Skipped && has(rec, plan.SettledInERP):
 	case f.voided[e.number] || f.dropped[e.number]: // it is left alone, and told as soon as it changes
 	case rec.Status == record.Attention && has(rec, plan.VoidedInPortal) && f.wasVoided(e.number):
+	case f.customerLeft(rec):
 	default:
 		bad(oneDocument, "%s over %s is not in the portal: %s, %s", e.number, e.total, cmp.Or(string(rec.Status), "no record"), rec.Summary)
 	}

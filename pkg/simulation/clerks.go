@@ -189,6 +189,30 @@ func (x *doer) note() (string, error) {
 	return fmt.Sprintf("invoice %s has another order number, version %d", b.no, b.version), nil
 }
 
+// move bills an invoice to somebody else.
+func (x *doer) move() (string, error) {
+	b := x.any(posted)
+	if b == nil {
+		return "", nil
+	}
+	to, _ := pick(x.rng, x.co.customers)
+	set := q360sim.Record{"CUSTOMERNO": to, "INVOICESITENO": x.co.site[to], "PONUM": orderNo(b.version + 1)}
+	if _, err := x.w.erp.ChangeInvoice(q360sim.Change{No: b.no, Set: set}); err != nil {
+		return "", err
+	}
+	b.version++
+	b.customer = to
+	return fmt.Sprintf("invoice %s is billed to %s now, version %d", b.no, to, b.version), nil
+}
+
+// leave makes a customer inactive, and lets one who was inactive come back.
+func (x *doer) leave() (string, error) {
+	no, _ := pick(x.rng, x.co.customers)
+	status := []string{"INACTIVE", "ACTIVE"}[x.rng.IntN(2)]
+	_, err := x.w.erp.ChangeRow("CUSTOMER", q360sim.Change{No: no, Set: q360sim.Record{"STATUS": status}})
+	return "customer " + no + " is " + status, err
+}
+
 func (x *doer) unpost() (string, error) {
 	inv, ok := pick(x.rng, x.mine(posted))
 	if !ok {

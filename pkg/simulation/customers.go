@@ -38,6 +38,42 @@ func (x *doer) comment() (string, error) {
 	return "invoice " + a.Number + " is commented on", err
 }
 
+func (x *doer) promise() (string, error) {
+	a, ok := x.portalAction()
+	if !ok {
+		return "", nil
+	}
+	a.Date = x.w.loop.now.AddDate(0, 0, 3).Unix()
+	_, err := x.w.portal.Promise(a)
+	return "a payment of invoice " + a.Number + " is promised", err
+}
+
+// record is a payment by check that staff of the portal note.
+func (x *doer) record() (string, error) {
+	d, ok := pick(x.rng, x.openInPortal())
+	if !ok {
+		return "", nil
+	}
+	r, err := x.w.portal.Record(invoicedsim.PortalPayment{Account: x.co.id, Method: "check", Lines: []invoicedsim.PortalLine{{Number: d.Number}}})
+	x.w.past.outside[x.co.id+" "+d.Number] = true
+	return fmt.Sprintf("payment %d by check is noted for %s", r.ID, d.Number), err
+}
+
+// join is staff of the portal merging a customer into another.
+func (x *doer) join() (string, error) {
+	l, err := x.w.portal.Ledger(x.co.id)
+	if err != nil {
+		return "", err
+	}
+	gone, ok := pick(x.rng, l.Customers)
+	into, _ := pick(x.rng, l.Customers)
+	if !ok || gone.ID == into.ID {
+		return "", nil
+	}
+	_, err = x.w.portal.Merge(invoicedsim.Merge{Account: x.co.id, Customer: invoicedsim.Ref(strconv.FormatInt(gone.ID, 10)), Into: invoicedsim.Ref(strconv.FormatInt(into.ID, 10))})
+	return "customer " + gone.Number + " is merged into " + into.Number + " in the portal", err
+}
+
 // card pays up to three invoices of a customer at once, with a fee, some in part, some with more than is owed.
 func (x *doer) card() (string, error) { return x.pay("credit_card", "succeeded", 1+x.rng.IntN(3)) }
 

@@ -43,6 +43,8 @@ func acts() []act {
 		{"delete", 2, true, (*doer).remove}, {"merge", 2, true, (*doer).merge}, {"write off", 2, true, (*doer).writeOff},
 		{"take a check", 3, true, (*doer).check}, {"key in", 1, true, (*doer).keyIn}, {"customer", 3, true, (*doer).customer},
 		{"contact", 2, true, (*doer).contact}, {"close period", 1, true, (*doer).closePeriod}, {"file", 5, true, (*doer).file},
+		{"move", 1, true, (*doer).move}, {"leave", 1, true, (*doer).leave},
+		{"promise", 1, false, (*doer).promise}, {"record", 1, false, (*doer).record}, {"join", 1, false, (*doer).join},
 		{"view", 8, false, (*doer).view}, {"comment", 3, false, (*doer).comment}, {"pay by card", 18, false, (*doer).card}, {"pay by debit", 6, false, (*doer).debit},
 		{"settle", 8, false, (*doer).settle}, {"void payment", 2, false, (*doer).voidPayment}, {"return", 1, false, (*doer).giveBack},
 		{"dispute", 1, false, (*doer).dispute}, {"refund", 2, false, (*doer).refund}, {"profile", 2, false, (*doer).profile},

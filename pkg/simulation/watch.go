@@ -190,7 +190,7 @@ func (w *world) mayBeWritten(c *call, id string, b *bill) {
 		w.bad(notForAll, "document %s of %s is written, which was posted before the start date", number, c.co.id)
 	case !b.wasPosted || !b.unposted.IsZero() && w.loop.now.Sub(b.unposted) > lag:
 		w.bad(notForAll, "document %s of %s is written, which is not posted", number, c.co.id)
-	case id == "" && (w.past.staffVoided[key] || w.past.knownDeleted[key]):
+	case id == "" && strings.HasSuffix(c.r.URL.Path, "/invoices") && (w.past.staffVoided[key] || w.past.knownDeleted[key]): // what was an invoice may be a credit since
 		w.bad(goneStaysGone, "document %s of %s is created again, which staff took back", number, c.co.id)
 	case id != "" && w.past.showedPaid[c.p.name+c.co.id+id]:
 		w.bad(paidStays, "document %s of %s is changed, which had payments when it was last read", number, c.co.id)
