@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/arbridge/arbridge/pkg/billing"
 	"github.com/arbridge/arbridge/pkg/engine/enginetest"
 	"github.com/arbridge/arbridge/pkg/plan"
@@ -46,18 +48,69 @@ func TestRemedyOfAChangedSign(t *testing.T) {
 	}
 }
 
-// TestRemedyOfAnotherCustomer: deleted in the portal and made again there for the right customer, the document is taken as ours.
-func TestRemedyOfAnotherCustomer(t *testing.T) {
-	f := synced(t, "1")
-	f.ERP.PutCustomers(enginetest.Customer("C2"))
-	f.ERP.PutInvoices(enginetest.Invoice("1", "C2"))
+// remade is what staff do who delete a document in the portal and make it again there.
+func (f *fixture) remade(id string, change func(*billing.PortalDocument)) billing.PortalDocument {
+	f.t.Helper()
+	for _, d := range f.Portal.Invoices() {
+		if d.ID == id {
+			f.Portal.DeleteDocument(id)
+			d.Metadata, d.Voided = nil, false
+			change(&d)
+			return f.Portal.EnterDocument(d)
+		}
+	}
+	f.t.Fatalf("the portal has no document %s", id)
+	return billing.PortalDocument{}
+}
+
+// TestRemediesByMakingAgain: deleted in the portal and made again there as it should be, a document is taken as ours.
+func TestRemediesByMakingAgain(t *testing.T) {
+	for _, c := range []struct {
+		reason plan.Code
+		before func(f *fixture)
+		change func(f *fixture, d *billing.PortalDocument)
+	}{
+		{plan.CustomerDiffers, func(f *fixture) {
+			f.ERP.PutCustomers(enginetest.Customer("C2"))
+			f.ERP.PutInvoices(enginetest.Invoice("1", "C2"))
+		}, func(f *fixture, d *billing.PortalDocument) {
+			d.CustomerID = f.Record(billing.KindCustomer, "C2").PortalID
+		}},
+		{plan.VoidedInPortal, func(f *fixture) {
+			_, _ = f.Portal.VoidDocument(t.Context(), billing.KindInvoice, f.numbered("1").ID)
+			f.ERP.PutInvoices(enginetest.Over(enginetest.Invoice("1", "C1"), 60))
+		}, func(_ *fixture, d *billing.PortalDocument) { d.Items[0].UnitCost = decimal.NewFromInt(60) }},
+		{plan.PortalDiffers, func(f *fixture) {
+			f.Portal.Add("1", usd("3.33"))
+			f.ERP.PutInvoices(enginetest.Over(enginetest.Invoice("1", "C1"), 60))
+		}, func(f *fixture, d *billing.PortalDocument) { f.Portal.Add("1", usd("0")) }},
+	} {
+		t.Run(string(c.reason), func(t *testing.T) {
+			f := synced(t, "1")
+			f.t = t
+			c.before(f)
+			f.run(time.Hour)
+			r := f.want(billing.KindInvoice, "1", record.Attention, c.reason)
+			again := f.remade(r.PortalID, func(d *billing.PortalDocument) { c.change(f, d) })
+			if got := f.syncNow("1"); got.Status != record.Synced || got.PortalID != again.ID {
+				t.Errorf("%s as %s: %s", got.Status, got.PortalID, got.Summary)
+			}
+			f.noOpenEffects()
+		})
+	}
+}
+
+// TestRemedyOfAnotherTotal: a document of the portal that is corrected there is taken as ours.
+func TestRemedyOfAnotherTotal(t *testing.T) {
+	f := synced(t, "0")
+	d := f.Portal.EnterDocument(billing.PortalDocument{
+		Kind: billing.KindInvoice, Number: "1", CustomerID: f.numbered("0").CustomerID, Currency: "USD", Items: f.numbered("0").Items, Tax: usd("8"),
+	})
+	f.bill()
 	f.tick()
-	r := f.want(billing.KindInvoice, "1", record.Attention, plan.CustomerDiffers)
-	again := f.document()
-	f.Portal.DeleteDocument(r.PortalID)
-	again.CustomerID, again.Metadata = f.Record(billing.KindCustomer, "C2").PortalID, nil
-	again = f.Portal.EnterDocument(again)
-	if got := f.syncNow("1"); got.Status != record.Synced || got.PortalID != again.ID {
+	f.want(billing.KindInvoice, "1", record.Attention, plan.PortalDiffers)
+	f.Portal.EditDocument(d.ID, func(d *billing.PortalDocument) { d.Tax, d.Total = usd("7"), usd("107") })
+	if got := f.syncNow("1"); got.Status != record.Synced || got.PortalID != d.ID {
 		t.Errorf("%s as %s: %s", got.Status, got.PortalID, got.Summary)
 	}
 }
