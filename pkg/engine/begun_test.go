@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -126,4 +127,83 @@ func TestBegunReceiptsStayTogether(t *testing.T) {
 	f.run(time.Hour)
 	f.want(billing.KindPayment, ev.ObjectID, record.Synced, "")
 	f.receipts("108.50 application:1:107.00 fee:1:1.50", "108.50 application:2:107.00 fee:2:1.50")
+}
+
+// halves is a payment of two customers' invoices, which has two receipts.
+func halves(t *testing.T) (*fixture, func() billing.Event) {
+	t.Helper()
+	f := synced(t, "1")
+	f.ERP.PutCustomers(enginetest.Customer("C2"))
+	f.ERP.PutInvoices(enginetest.Invoice("2", "C2"))
+	f.tick()
+	return f, func() billing.Event {
+		return f.pays("1", "107", enginetest.On(f.Record(billing.KindInvoice, "2").PortalID, "107"))
+	}
+}
+
+const firstHalf, secondHalf = "107.00 application:1:107.00", "107.00 application:2:107.00"
+
+// TestHalfPostedAndOwedNoMore: a process dies between the two receipts, and the first invoice is lowered: of the receipt that is there
+// nothing is sent any more, and the other one is posted.
+func TestHalfPostedAndOwedNoMore(t *testing.T) {
+	met := 0
+	for n := 1; ; n++ {
+		f, pay := halves(t)
+		ev := pay()
+		f.e = f.StartOn(enginetest.NewLine(n, true))
+		if !enginetest.Dies(func() { f.hook(ev) }) {
+			break
+		}
+		f.e = f.Start()
+		if len(f.ERP.Receipts()) == 1 && len(f.ERP.Receipts()[0].Lines) == 1 {
+			met++
+			lower := enginetest.Over(enginetest.Invoice("1", "C1"), 10)
+			lower.Paid, lower.Balance = usd("107"), usd("-80")
+			f.ERP.PutInvoices(lower)
+		}
+		f.run(3 * time.Hour)
+		f.receipts(firstHalf, secondHalf)
+		f.noOpenEffects()
+	}
+	if met < 3 {
+		t.Errorf("only %d deaths between the receipts", met)
+	}
+}
+
+// TestHalfPostedAndDisputed: what is missing of a payment is posted before a person is told what became of the money.
+func TestHalfPostedAndDisputed(t *testing.T) {
+	for reason, change := range map[plan.Code]func(p *billing.Payment){
+		plan.Disputed: func(p *billing.Payment) { p.Charge.Disputed = true },
+		plan.Refunded: func(p *billing.Payment) { p.Charge.Refunded = usd("1") },
+	} {
+		f, pay := halves(t)
+		f.ERP.Fail(enginetest.Fault{Method: "CreateReceipt", Nth: 2, Class: connector.ClassRetry})
+		ev := pay()
+		f.hook(ev)
+		f.receipts(firstHalf)
+		f.Portal.Quiet(ev.ObjectID, change)
+		f.hook(f.Portal.Tell("payment.updated", billing.KindPayment, ev.ObjectID))
+		f.run(time.Hour)
+		f.receipts(firstHalf, secondHalf)
+		f.want(billing.KindPayment, ev.ObjectID, record.Attention, reason)
+	}
+}
+
+// TestHalfPostedAndRefunded: no more is posted of money that went back, and every receipt that is there is named, also one whose
+// answer was lost.
+func TestHalfPostedAndRefunded(t *testing.T) {
+	f, pay := halves(t)
+	f.ERP.Fail(enginetest.Fault{Method: "CreateReceiptLines", Nth: 2, Class: connector.ClassRetry, Ambiguous: true, After: true})
+	ev := pay()
+	f.hook(ev)
+	f.hook(f.Portal.Refund(ev.ObjectID, usd("214")))
+	f.run(time.Hour)
+	f.receipts(firstHalf, secondHalf)
+	r := f.want(billing.KindPayment, ev.ObjectID, record.Reversed, plan.RefundedWhole)
+	for _, x := range f.ERP.Receipts() {
+		if !strings.Contains(r.Summary, x.Number) {
+			t.Errorf("receipt %s is not named: %s", x.Number, r.Summary)
+		}
+	}
+	f.noOpenEffects()
 }

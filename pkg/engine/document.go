@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -179,10 +180,9 @@ func (e *Engine) noteLook(c *Company, r *record.Record, found *record.Attachment
 		e.noteMissing(c, r, problem)
 		return
 	}
-	if was := r.Attachment; was != nil && was.SHA256 != found.SHA256 {
-		found.Replaces, found.FileID = was.FileID, ""
-		if was.FileID == "" {
-			found.Replaces = was.Replaces
+	if was := r.Attachment; was != nil {
+		if found.Document = was.Document; was.SHA256 != found.SHA256 {
+			found.Replaces, found.FileID = cmp.Or(was.FileID, was.Replaces), ""
 		}
 	}
 	if r.Attachment == nil || r.Attachment.SHA256 != found.SHA256 {
@@ -264,10 +264,17 @@ func (e *Engine) syncFile(ctx context.Context, c *Company, number string, fresh 
 	if inv.PortalID == "" || inv.Written == "" {
 		return w.waitForInvoice(ctx)
 	}
-	if w.rec.Attachment != nil && (w.rec.Written != w.rec.Seen || fresh) { // found in an earlier look, or attached to what was there before
+	if toAttach(w.rec, inv.PortalID) { // found in an earlier look
 		return e.attach(ctx, w, inv, fresh && !w.interrupted(), false)
 	}
 	return e.compareFile(ctx, w, inv)
+}
+
+// toAttach reports whether a file that was found is not on a document of the portal. It may be on the one before, where a
+// document was made again.
+func toAttach(file record.Record, document string) bool {
+	a := file.Attachment
+	return a != nil && (file.Written != file.Seen || a.Document != "" && a.Document != document)
 }
 
 // compareFile asks the ERP for a file that is missing, or for one that may have been replaced.
@@ -329,7 +336,7 @@ func (w *work) attached(ctx context.Context, inv record.Record, fileID string) e
 			return
 		}
 		a := *r.Attachment
-		a.FileID, a.Replaces = fileID, ""
+		a.FileID, a.Replaces, a.Document = fileID, "", inv.PortalID
 		r.Attachment, r.PortalID, r.PortalKind = &a, fileID, billing.KindDocument
 		r.Note(now, "attached", fmt.Sprintf("%s as file %s", a.Name, fileID))
 	})

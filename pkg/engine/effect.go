@@ -205,6 +205,16 @@ func (e *Engine) regainReceipts(ctx context.Context, w *work, in *plan.PaymentIn
 	}
 }
 
+// wentBack reports whether all of the money went back, so that no more receipts are posted of it.
+func wentBack(p plan.Plan) bool {
+	for _, code := range []plan.Code{plan.PaymentVoided, plan.PaymentFailed, plan.RefundedBefore, plan.ReversedAfter, plan.RefundedWhole} {
+		if p.Has(code) {
+			return true
+		}
+	}
+	return false
+}
+
 // regainReceipt finds one receipt again, whose writing was begun.
 func (e *Engine) regainReceipt(ctx context.Context, w *work, in *plan.PaymentInput, entry *journal.Entry, reference string) error {
 	now := e.clock.Now() // when it is asked: the answer may be old when it is seen
@@ -279,6 +289,25 @@ func (w *work) allThere(pay billing.Payment, found map[string]billing.Receipt) b
 	return len(found) > 0 && len(w.rec.Receipts) == 0 && left.IsZero()
 }
 
+// keepFound remembers the receipts that an interrupted run posted, before a person decides about the rest of their payment.
+func (e *Engine) keepFound(ctx context.Context, w *work, found map[string]billing.Receipt) error {
+	for _, reference := range slices.Sorted(maps.Keys(found)) {
+		entry, err := e.journal.Get(ctx, journalKey(w.c, plan.ReceiptKey(reference)))
+		if err != nil {
+			return err
+		}
+		r := found[reference]
+		if entry == nil || entry.Attempts == 0 || !whole(r) {
+			continue // it was keyed in, or is to be finished
+		}
+		if err := e.closeReceipt(ctx, w, entry, r); err != nil {
+			return err
+		}
+		w.addReceipt(r, r.Number, "found in the ERP")
+	}
+	return nil
+}
+
 // begun names the receipts that an interrupted run left in the ERP without all of their lines, for the person who decides
 // what becomes of their payment: keying another one in would count the money twice.
 func (w *work) begun(found map[string]billing.Receipt) []plan.Reason {
@@ -338,7 +367,7 @@ func (w *work) asBegun(in plan.PaymentInput, found map[string]billing.Receipt) (
 		if posted {
 			continue
 		}
-		if !stillFits(in, r) {
+		if !stillFits(in, r, found) {
 			return p, nil
 		}
 		step := plan.Step{Op: plan.OpCreate, Kind: billing.KindReceipt, Key: plan.ReceiptKey(r.Reference), Receipt: &begun[i]}
@@ -356,8 +385,11 @@ func (w *work) asBegun(in plan.PaymentInput, found map[string]billing.Receipt) (
 }
 
 // stillFits reports whether a receipt that was planned before can be posted as it is: its company takes receipts from us, and
-// its invoices owe as much as it pays.
-func stillFits(in plan.PaymentInput, r billing.Receipt) bool {
+// its invoices owe as much as it pays. Of one that was found with all of its lines nothing is sent any more.
+func stillFits(in plan.PaymentInput, r billing.Receipt, found map[string]billing.Receipt) bool {
+	if have, there := found[r.Reference]; there && whole(have) {
+		return true
+	}
 	set, known := in.Others[r.CompanyNo]
 	if r.CompanyNo == in.Settings.Q360Company {
 		set, known = in.Settings, true

@@ -166,7 +166,7 @@ func (e *Engine) leftOpen(ctx context.Context, w *work, creates billing.Kind) (o
 		if err != nil {
 			return true, w.fail(ctx, vendorPortal, err)
 		}
-		if found {
+		if found && !(got.Voided && creates != "") { // what is void does not stand in the way of the other kind
 			return true, w.finish(ctx, func(r *record.Record) {
 				w.remember(r, got)
 				r.Written, r.DueAt = got.Metadata[plan.MetaHash], store.At(e.clock.Now().Add(time.Second))

@@ -44,7 +44,7 @@ func (e *Engine) syncPayment(ctx context.Context, c *Company, id string) error {
 		Payment: pay, Settings: c.Settings, Posted: posted(w.rec), Complete: w.rec.Complete, PostedAs: w.rec.PostedAs,
 	}
 	p := plan.Payment(in) // most events need nothing more: pending, failed, complete, credits
-	if p.Has(plan.PaymentVoided) || p.Has(plan.PaymentFailed) || p.Has(plan.RefundedBefore) {
+	if wentBack(p) {
 		if err := e.regainReceipts(ctx, w, &in); err != nil {
 			return w.fail(ctx, vendorERP, err)
 		}
@@ -114,6 +114,9 @@ func (e *Engine) settlePayment(ctx context.Context, w *work, in plan.PaymentInpu
 				w.addReceipt(found[reference], found[reference].Number, "found in the ERP")
 			}
 			return e.completed(ctx, w, in, nil)
+		}
+		if err := e.keepFound(ctx, w, found); err != nil {
+			return w.fail(ctx, vendorERP, err)
 		}
 		p.Reasons = append(p.Reasons, w.begun(found)...)
 	}

@@ -34,10 +34,14 @@ func TestRemedyOfAChangedSign(t *testing.T) {
 				t.Fatalf("%s (%s) before anybody did anything", got.Status, got.Summary)
 			}
 			act(f)
-			if got := f.syncNow("1"); got.Status == record.Attention || got.PortalKind != billing.KindCreditNote {
+			f.Portal.Reset()
+			f.Portal.Fail(lost("CreateDocument", true))
+			f.syncNow("1")
+			f.want(billing.KindInvoice, "1", record.Unknown, plan.OutcomeUnknown)
+			f.run(time.Hour)
+			if got := f.Record(billing.KindInvoice, "1"); got.Status == record.Attention || got.PortalKind != billing.KindCreditNote || f.Portal.Count("CreateDocument") != 1 {
 				t.Fatalf("%s as %s: %s", got.Status, got.PortalKind, got.Summary)
 			}
-			f.run(time.Hour)
 			for _, d := range f.Portal.Invoices() {
 				if d.Number == "1" && d.Kind == billing.KindCreditNote && (len(f.Portal.Attached(d.ID)) != 1 || !d.Total.Equal(usd("113"))) {
 					t.Errorf("the credit note is over %s with %d files", d.Total, len(f.Portal.Attached(d.ID)))

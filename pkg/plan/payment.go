@@ -98,10 +98,12 @@ func settled(in PaymentInput) (Plan, bool) {
 	return Plan{}, false
 }
 
-// wasPosted handles payments that have receipts: what became of the money since, and of the parts it pays.
+// wasPosted handles payments that have receipts: what became of the money since, and of the parts it pays. Where receipts are
+// still to come they come first, unless all of the money went back.
 func wasPosted(in PaymentInput) (Plan, bool) {
-	if reasons := reversal(in); len(reasons) > 0 {
-		return stop(Conflict, reasons...), true
+	p := stop(Conflict, reversal(in)...)
+	if len(p.Reasons) > 0 && (in.Complete || p.Has(ReversedAfter) || p.Has(RefundedWhole)) {
+		return p, true
 	}
 	if !in.Complete {
 		if in.Settings.Payments.Mode == "off" { // half of it is there: somebody switched payments off meanwhile

@@ -13,4 +13,5 @@ type Attachment struct {
 	Object   string     `json:"object"`             // name in the blob store
 	FileID   string     `json:"file_id,omitempty"`  // the portal's, once it has the file
 	Replaces string     `json:"replaces,omitempty"` // the portal's id of our earlier file, still attached
+	Document string     `json:"document,omitempty"` // the portal's id of the document that has it
 }

@@ -115,7 +115,7 @@ func check(f facts) []Violation {
 		if known && !r.UpdatedAt.Add(skewed).Before(f.polled) {
 			continue // the last poll had the record worked on: the next one sees to it
 		}
-		if maxTime(e.StartedAt.Add(letGoAfter), e.CheckAt.Add(untouchedFor)).After(f.polled) {
+		if maxTime(e.StartedAt.Add(letGoAfter), e.CheckAt.Add(untouchedFor)).Add(skewed).After(f.polled) {
 			continue // it is let go by the first poll after both
 		}
 		bad(comesToRest, "effect %s is neither done nor refused", e.Key)
@@ -326,6 +326,11 @@ func names(r record.Record, receipts []erpReceipt) bool {
 	return true
 }
 
+// unfinished reports whether a person decides about the rest of a payment of which some receipts are there.
+func unfinished(p portalPayment, posted decimal.Decimal, rec record.Record) bool {
+	return !rec.Complete && posted.LessThan(p.amount) && (rec.Status == record.Attention || has(rec, plan.RefundedWhole))
+}
+
 // checkParts compares what a payment pays with what its receipts say.
 func (f facts) checkParts(p portalPayment, receipts []erpReceipt, rec record.Record, bad reporter) {
 	sum, applied := decimal.Decimal{}, map[string]decimal.Decimal{}
@@ -338,7 +343,7 @@ func (f facts) checkParts(p portalPayment, receipts []erpReceipt, rec record.Rec
 			bad(onePayment, "payment %s in %s has receipt %s in %s", p.id, p.currency, r.reference, r.currency)
 		}
 	}
-	if !sum.Equal(p.amount) && !has(rec, plan.ChangedWhenPosted) {
+	if !sum.Equal(p.amount) && !has(rec, plan.ChangedWhenPosted) && !unfinished(p, sum, rec) {
 		bad(onePayment, "payment %s is over %s, its receipts over %s: %s, %s", p.id, p.amount, sum, rec.Status, rec.Summary)
 	}
 	if has(rec, plan.OnAccount, plan.FeeAllocated, plan.ChangedWhenPosted) {
